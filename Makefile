@@ -1,0 +1,53 @@
+# make run     the server with everything embedded, on http://127.0.0.1:8080
+# make test    everything that must hold before a change lands
+# make lint types unit     the parts of it
+# make bench   us and the peers in turn, CPU, wall time and memory as ratios
+# make docs    the API documentation's source checked
+.DEFAULT_GOAL := run
+.PHONY: run test lint types unit tools bench docs clean
+
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
+	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
+VENV := .venv
+BIN := $(VENV)/bin
+
+run: $(VENV)/.run
+	$(BIN)/penstock serve
+
+test: tools lint types unit
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+unit: $(VENV)/.dev
+	$(BIN)/pytest $(ARGS)
+
+tools:
+	tests/install-tools
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench $(ARGS)
+
+docs: $(VENV)/.dev
+	$(BIN)/pytest -q tests/server/test_contract.py
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Penstock needs Python 3.11 or newer; install it, or say make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv"; rm -rf $(VENV); exit 1; }
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+
+$(VENV)/.run: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[all]' --group dev
+	@touch $@ $(VENV)/.run
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

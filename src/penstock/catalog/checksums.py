@@ -1,0 +1,79 @@
+"""The checksum book on the catalog's database."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from itertools import islice
+
+from sqlalchemy import Engine, Row, delete, insert, select, true
+
+from penstock.catalog.schema import checksums
+from penstock.stores.interface import Checksum, Facts
+
+_REMEMBERED = 8192
+_KEYS_PER_QUERY = 500
+
+Version = tuple[str, str]
+
+
+class SqlChecksums:
+    """Implements :class:`penstock.stores.interface.ChecksumBook`.
+
+    The last few thousand versions looked up are kept in memory (some 400 bytes each): facts of a
+    version never change, so a hit cannot be stale.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._recent: OrderedDict[Version, Facts] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str, etag: str) -> Facts | None:
+        with self._lock:
+            if (facts := self._recent.get((key, etag))) is not None:
+                self._recent.move_to_end((key, etag))
+                return facts
+        query = select(checksums).where(checksums.c.key == key, checksums.c.etag == etag)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else self._remember((key, etag), _facts(row))
+
+    def get_many(self, versions: Iterable[Version]) -> dict[str, Facts]:
+        found: dict[str, Facts] = {}
+        rest = iter(versions)
+        with self._engine.connect() as connection:
+            while wanted := dict(islice(rest, _KEYS_PER_QUERY)):
+                query = select(checksums).where(checksums.c.key.in_(list(wanted)))
+                for row in connection.execute(query):
+                    if wanted[row.key] == row.etag:
+                        found[row.key] = _facts(row)
+        return found
+
+    def put(self, key: str, etag: str, facts: Facts, *, replaces: str | None = None) -> None:
+        stale = true() if replaces is None else checksums.c.etag != replaces
+        row = {
+            "key": key,
+            "etag": etag,
+            "sha256": facts.checksum.sha256,
+            "crc32": facts.checksum.crc32,
+            "content_type": facts.content_type,
+        }
+        with self._engine.begin() as connection:
+            connection.execute(delete(checksums).where(checksums.c.key == key, stale))
+            connection.execute(insert(checksums), row)
+        self._remember((key, etag), facts)
+
+    def forget(self, key: str) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(delete(checksums).where(checksums.c.key == key))
+
+    def _remember(self, version: Version, facts: Facts) -> Facts:
+        with self._lock:
+            self._recent[version] = facts
+            if len(self._recent) > _REMEMBERED:
+                self._recent.popitem(last=False)
+        return facts
+
+
+def _facts(row: Row[tuple[object, ...]]) -> Facts:
+    return Facts(Checksum(row.sha256, row.crc32), row.content_type)

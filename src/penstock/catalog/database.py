@@ -1,0 +1,68 @@
+"""The SQL database behind the catalog: SQLite by default, PostgreSQL for several hosts."""
+
+import sqlite3
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from penstock.errors import BadRequest, MissingExtra
+
+HEAD = "0001"
+"""The newest migration; a test holds it against the files."""
+
+
+def open_database(url: str) -> Engine:
+    """Connect to ``url`` (SQLAlchemy's form) and bring the schema up to date.
+
+    :raises MissingExtra: the driver for PostgreSQL is not installed.
+    :raises BadRequest: the URL is not understood.
+    """
+    try:
+        engine = _engine(url)
+    except ModuleNotFoundError as error:
+        raise MissingExtra("a catalog on PostgreSQL", "postgres") from error
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise BadRequest(
+            "the catalog must be sqlite:///file or postgresql+psycopg://user@host/database"
+        ) from error
+    _migrate(engine)
+    return engine
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of an SQLite file."""
+    return f"sqlite:///{path}"
+
+
+def _engine(url: str) -> Engine:
+    backend = make_url(url).get_backend_name()
+    if backend not in ("sqlite", "postgresql"):
+        raise ArgumentError(backend)
+    engine = create_engine(url, pool_pre_ping=backend != "sqlite")
+    if backend == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    """Readers beside one writer, and a commit that survives a power cut."""
+    assert isinstance(connection, sqlite3.Connection)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _migrate(engine: Engine) -> None:
+    with engine.connect() as connection:
+        if MigrationContext.configure(connection).get_current_revision() == HEAD:
+            return
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -1,0 +1,107 @@
+"""Conditional requests: RFC 9110 §13, as pure functions of header values."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+
+from penstock.errors import BadRequest
+from penstock.stores.interface import Condition
+
+RequestFields = Mapping[str, str]
+
+_ENTITY_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+_ENTITY_TAGS = re.compile(r'[ \t,]*(?:(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"[ \t]*(?:,[ \t,]*|$))+')
+
+
+def etag_field(etag: str) -> str:
+    """A strong entity tag as it stands in headers."""
+    return f'"{etag}"'
+
+
+def http_date(modified_ns: int) -> str:
+    """``Last-Modified`` for a time in nanoseconds: whole seconds, never rounded up."""
+    return format_datetime(datetime.fromtimestamp(modified_ns // 10**9, UTC), usegmt=True)
+
+
+def parse_etags(header: str) -> list[tuple[bool, str]] | None:
+    """The (is weak, opaque tag) list of ``If-Match`` and its kin; ``None`` if malformed."""
+    if _ENTITY_TAGS.fullmatch(header) is None:
+        return None
+    return [(bool(match[1]), match[2]) for match in _ENTITY_TAG.finditer(header)]
+
+
+def check_write(fields: RequestFields) -> Condition:
+    """The precondition of a PUT or DELETE.
+
+    :raises BadRequest: a form that a write cannot mean, such as ``If-None-Match: "tag"``.
+    """
+    if_none_match = fields.get("If-None-Match")
+    if if_none_match is not None and if_none_match.strip() != "*":
+        raise BadRequest("writes understand If-None-Match: * only (create, never replace)")
+    if_match = fields.get("If-Match")
+    if if_match is None:
+        return Condition(absent=if_none_match is not None)
+    if if_none_match is not None:
+        raise BadRequest("If-Match and If-None-Match: * exclude each other; send one of them")
+    if if_match.strip() == "*":
+        return Condition(present=True)
+    tags = parse_etags(if_match)
+    if tags is None:
+        raise BadRequest('If-Match must be * or a list of entity tags such as "abc"')
+    # A weak tag never matches (strong comparison, RFC 9110 §13.1.1); '' matches no file of ours.
+    return Condition(etags=tuple(tag for weak, tag in tags if not weak) or ("",))
+
+
+def precondition_status(fields: RequestFields, etag: str, modified_ns: int) -> int | None:
+    """412 or 304 when the preconditions of a GET say so, in the order of RFC 9110 §13.2.2."""
+    if not _unchanged_for_reader(fields, etag, modified_ns):
+        return 412
+    return 304 if _already_known(fields, etag, modified_ns) else None
+
+
+def _unchanged_for_reader(fields: RequestFields, etag: str, modified_ns: int) -> bool:
+    if (if_match := fields.get("If-Match")) is not None:
+        return if_match.strip() == "*" or (False, etag) in (parse_etags(if_match) or ())
+    if (since := _date(fields.get("If-Unmodified-Since"))) is not None:
+        return modified_ns // 10**9 <= since
+    return True
+
+
+def _already_known(fields: RequestFields, etag: str, modified_ns: int) -> bool:
+    if (if_none_match := fields.get("If-None-Match")) is not None:
+        tags = parse_etags(if_none_match) or ()
+        return if_none_match.strip() == "*" or any(tag == etag for _, tag in tags)
+    if (since := _date(fields.get("If-Modified-Since"))) is not None:
+        return modified_ns // 10**9 <= since
+    return False
+
+
+def range_applies(fields: RequestFields, etag: str, modified_ns: int, now: float) -> bool:
+    """Whether ``If-Range`` (RFC 9110 §13.1.5) lets the ``Range`` header count.
+
+    A date counts only when it is the exact Last-Modified and old enough (over a second, §8.8.2.2)
+    that no second change can hide behind it; a weak tag never does.
+    """
+    if_range = fields.get("If-Range")
+    if if_range is None:
+        return True
+    tag = _ENTITY_TAG.fullmatch(if_range.strip())
+    if tag is not None:
+        return not tag[1] and tag[2] == etag
+    seconds = modified_ns // 10**9
+    return _date(if_range) == seconds and seconds < now - 1
+
+
+def _date(header: str | None) -> int | None:
+    """Seconds since 1970 of an HTTP date; ``None`` when absent or not a date (then ignored)."""
+    if header is None:
+        return None
+    try:
+        parsed = parsedate_to_datetime(header)
+    except (ValueError, TypeError, IndexError):
+        return None
+    try:
+        return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp())
+    except (OverflowError, ValueError):
+        return None

@@ -1,0 +1,166 @@
+"""Every error Penstock raises on purpose, as one tree.
+
+PenstockError
+├── BadRequest               400  the request is not understood
+│   ├── BadKey               400  a key that cannot name a file, with the reason
+│   ├── BodyIncomplete       400  fewer bytes came than were announced
+│   └── DigestMismatch       400  the bytes are not the ones the digest speaks of
+├── NotFound                 404  no such file, selection or page
+├── MethodNotAllowed         405
+├── Stalled                  408  the other side stopped sending
+├── KeyConflict              409  a folder stands where the file should go, or the reverse
+├── PreconditionFailed       412  If-Match or If-None-Match says no
+├── TooLarge                 413  over a limit that the operator has set
+├── UnsupportedMediaType     415
+├── RangeNotSatisfiable      416
+├── ExpectationFailed        417
+├── SourceChanged            500  a file changed while it was being sent
+├── MissingExtra             500  an optional dependency is not installed
+├── Busy                     503  at a limit of concurrency, or shutting down
+├── ServerUnavailable        503  the client cannot reach the server
+└── StorageFull              507  no space left
+
+Each class carries ``code`` (stable, for programs), ``status`` (HTTP), ``exit_code`` (console)
+and ``retryable`` (the same request may succeed later). ``detail`` is for people and says what
+to do; ``extra`` holds further members of the problem document (RFC 9457 §3.2).
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import ClassVar
+
+
+class Exit(IntEnum):
+    """Exit codes of the console commands. An unknown code means failure."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    PARTIAL = 3
+    NOT_FOUND = 4
+    TEMPORARY = 5
+    REFUSED = 6
+    MISMATCH = 7
+    INTERRUPTED = 130
+
+
+class PenstockError(Exception):
+    """An error whose text may be shown to whoever made the request."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[Exit] = Exit.FAILED
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str, **extra: object) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extra: Mapping[str, object] = extra
+
+
+class BadRequest(PenstockError):
+    code = "bad-request"
+    status = 400
+    exit_code = Exit.USAGE
+
+
+class BadKey(BadRequest):
+    code = "bad-key"
+
+
+class BodyIncomplete(BadRequest):
+    code = "body-incomplete"
+    exit_code = Exit.TEMPORARY
+    retryable = True
+
+
+class DigestMismatch(BadRequest):
+    code = "digest-mismatch"
+    exit_code = Exit.MISMATCH
+
+
+class NotFound(PenstockError):
+    code = "not-found"
+    status = 404
+    exit_code = Exit.NOT_FOUND
+
+
+class MethodNotAllowed(PenstockError):
+    code = "method-not-allowed"
+    status = 405
+
+
+class Stalled(PenstockError):
+    code = "stalled"
+    status = 408
+    exit_code = Exit.TEMPORARY
+    retryable = True
+
+
+class KeyConflict(PenstockError):
+    code = "key-conflict"
+    status = 409
+    exit_code = Exit.REFUSED
+
+
+class PreconditionFailed(PenstockError):
+    code = "precondition-failed"
+    status = 412
+    exit_code = Exit.REFUSED
+
+
+class TooLarge(PenstockError):
+    code = "too-large"
+    status = 413
+    exit_code = Exit.REFUSED
+
+
+class UnsupportedMediaType(PenstockError):
+    code = "unsupported-media-type"
+    status = 415
+    exit_code = Exit.USAGE
+
+
+class RangeNotSatisfiable(PenstockError):
+    code = "range-not-satisfiable"
+    status = 416
+
+
+class ExpectationFailed(PenstockError):
+    code = "expectation-failed"
+    status = 417
+
+
+class SourceChanged(PenstockError):
+    code = "source-changed"
+    exit_code = Exit.TEMPORARY
+    retryable = True
+
+
+class MissingExtra(PenstockError):
+    """An optional dependency is absent; the text names the extra that brings it."""
+
+    code = "missing-extra"
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs the extra {extra!r}: pip install 'penstock[{extra}]'")
+
+
+class Busy(PenstockError):
+    code = "busy"
+    status = 503
+    exit_code = Exit.TEMPORARY
+    retryable = True
+
+
+class ServerUnavailable(PenstockError):
+    code = "unavailable"
+    status = 503
+    exit_code = Exit.TEMPORARY
+    retryable = True
+
+
+class StorageFull(PenstockError):
+    code = "storage-full"
+    status = 507
+    exit_code = Exit.REFUSED

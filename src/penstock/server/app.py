@@ -1,0 +1,38 @@
+"""The application: every route, in one place."""
+
+from functools import partial
+
+from aiohttp import web
+
+from penstock.server import files, forms, health, middleware, pages, zips
+from penstock.server.receiving import expect_later
+from penstock.server.services import SERVICES, Services
+
+
+def build_app(services: Services) -> web.Application:
+    """The aiohttp application that serves ``services``."""
+    app = web.Application(middlewares=[middleware.observe, middleware.errors])
+    app[SERVICES] = services
+    app.on_response_prepare.append(middleware.identify)
+    add = partial(app.router.add_route, expect_handler=expect_later)
+    key = "/v1/files/{key:(?s:.*)}"
+    add("PUT", key, files.put_file)
+    add("GET", key, files.get_file)
+    add("HEAD", key, files.get_file)
+    add("DELETE", key, files.delete_file)
+    add("GET", "/v1/files", files.list_files)
+    add("POST", "/v1/files", forms.post_form)
+    add("GET", "/v1/zip", zips.get_zip)
+    add("HEAD", "/v1/zip", zips.get_zip)
+    add("POST", "/v1/zip", zips.post_zip)
+    add("POST", "/v1/zips", zips.make_zip_link)
+    add("GET", "/v1/zips/{id}", zips.get_kept_zip)
+    add("HEAD", "/v1/zips/{id}", zips.get_kept_zip)
+    add("GET", "/v1/server", health.server_info)
+    add("GET", "/livez", health.livez)
+    add("GET", "/readyz", health.readyz)
+    add("GET", "/", pages.index)
+    add("GET", "/docs", pages.docs)
+    add("GET", "/openapi.yaml", pages.contract)
+    add("GET", "/static/{path:.+}", pages.asset)
+    return app

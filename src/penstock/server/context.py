@@ -1,0 +1,13 @@
+"""What is noted on a request while it is handled, for its log line and its problems."""
+
+from aiohttp import web
+
+REQUEST_ID = web.RequestKey("request_id", str)
+RECEIVED = web.RequestKey("received", int)
+"""Bytes of the body that came in."""
+SENT = web.RequestKey("sent", int)
+"""Bytes of the body that went out."""
+BEGUN = web.RequestKey("begun", web.StreamResponse)
+"""The response whose head has been sent: from then on an error can only cut the connection."""
+CUT = web.RequestKey("cut", bool)
+"""The body could not be completed and the connection was cut."""

@@ -1,0 +1,146 @@
+"""``/v1/files/{key}``: put, get and delete one file; ``/v1/files``: list."""
+
+from functools import partial
+
+from aiohttp import web
+
+from penstock.downloads import Representation, check_write, etag_field
+from penstock.errors import BadRequest, NotFound, PreconditionFailed
+from penstock.octets.digests import verify, wants_sha256
+from penstock.server.media import content_type_of, disposition_of, given_type
+from penstock.server.receiving import body_of, check_body
+from penstock.server.sending import answer
+from penstock.server.services import services_of
+from penstock.server.urls import content_disposition, file_json, key_of, url_of
+from penstock.server.wire import Wire
+from penstock.stores.interface import Condition, FileInfo, LocalFiles, OpenFile, Store
+from penstock.stores.threads import open_in_thread
+
+# Stored files are strangers: the browser must neither guess their type nor let them run script.
+_SAFETY = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; media-src 'self'; "
+    "style-src 'unsafe-inline'; sandbox",
+}
+_MOST_LISTED = 1000
+
+
+async def put_file(request: web.Request) -> web.Response:
+    """``PUT /v1/files/{key}``: create or replace a file with the raw body."""
+    services = services_of(request)
+    key = key_of(request)
+    condition = check_write(request.headers)
+    announced = check_body(request)
+    existed = await _check_early(services.store, key, condition)
+    with services.traffic:
+        async with await services.store.write(
+            key, size=request.content_length, want_sha256=bool(announced)
+        ) as writer:
+            async for data in body_of(request):
+                await writer.write(data)
+            verify(announced, (await writer.checksum()).sha256)
+            info = await writer.commit(
+                content_type=given_type(request.headers.get("Content-Type")),
+                condition=condition,
+            )
+    headers = {"ETag": etag_field(info.etag), "Location": url_of(key)}
+    return web.json_response(file_json(info), status=200 if existed else 201, headers=headers)
+
+
+async def get_file(request: web.Request) -> web.StreamResponse:
+    """``GET`` and ``HEAD /v1/files/{key}``."""
+    services = services_of(request)
+    store, key = services.store, key_of(request)
+    if wants_sha256(request.headers.get("Want-Repr-Digest", "")):
+        await store.checksum(key)
+    with services.traffic:
+        if not isinstance(store, LocalFiles):
+            info = await store.stat(key)
+            send = partial(_send_read, store, info)
+            return await answer(request, _representation(info), _headers(request, info), send)
+        opened = await open_in_thread(partial(store.open_file, key), _close)
+        try:
+            info = opened.info
+            send = partial(_send_opened, opened)
+            return await answer(request, _representation(info), _headers(request, info), send)
+        finally:
+            opened.close()
+
+
+async def delete_file(request: web.Request) -> web.Response:
+    """``DELETE /v1/files/{key}``."""
+    key = key_of(request)
+    await services_of(request).store.delete(key, condition=check_write(request.headers))
+    return web.Response(status=204)
+
+
+async def list_files(request: web.Request) -> web.Response:
+    """``GET /v1/files``: a page of the listing."""
+    query = request.query
+    delimiter = query.get("delimiter", "")
+    if delimiter not in ("", "/"):
+        raise BadRequest("the only delimiter is /")
+    page = await services_of(request).store.list(
+        query.get("prefix", ""),
+        after=query.get("after", ""),
+        limit=_limit(query.get("limit")),
+        delimiter=delimiter,
+    )
+    return web.json_response(
+        {
+            "files": [file_json(info) for info in page.files],
+            "prefixes": page.prefixes,
+            "next": page.next,
+        }
+    )
+
+
+async def _check_early(store: Store, key: str, condition: Condition) -> bool:
+    """Whether a file is there; refuses a hopeless upload before its body is sent.
+
+    The commit checks again: only there is the answer certain.
+    """
+    try:
+        current = (await store.stat(key)).etag
+    except NotFound:
+        current = None
+    if not condition.allows(current):
+        raise PreconditionFailed(
+            f"{key!r} exists already" if condition.absent else f"{key!r} is another version",
+            key=key,
+        )
+    return current is not None
+
+
+def _limit(value: str | None) -> int:
+    if value is None:
+        return _MOST_LISTED
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:5]) <= _MOST_LISTED:
+        raise BadRequest(f"limit must be a number from 1 to {_MOST_LISTED}")
+    return int(value)
+
+
+def _representation(info: FileInfo) -> Representation:
+    return Representation(
+        info.size, info.etag, info.modified_ns, content_type_of(info), info.sha256
+    )
+
+
+def _headers(request: web.Request, info: FileInfo) -> dict[str, str]:
+    kind = disposition_of(content_type_of(info))
+    if request.query.get("download", "0") not in ("", "0"):
+        kind = "attachment"
+    return _SAFETY | {"Content-Disposition": content_disposition(kind, info.key.split("/")[-1])}
+
+
+def _close(opened: OpenFile) -> None:
+    opened.close()
+
+
+async def _send_opened(opened: OpenFile, wire: Wire, start: int, stop: int) -> None:
+    await wire.send_file(opened.fd, start, stop)
+
+
+async def _send_read(store: Store, info: FileInfo, wire: Wire, start: int, stop: int) -> None:
+    async for data in store.read(info.key, start, stop, etag=info.etag):
+        await wire.send(data)

@@ -1,0 +1,166 @@
+"""``POST /v1/files``: several files in one form, each streamed straight to the store."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from aiohttp import web
+from multipart import (
+    MultipartError,
+    MultipartSegment,
+    ParserLimitReached,
+    PushMultipartParser,
+    parse_options_header,
+)
+
+from penstock.errors import BadRequest, TooLarge, UnsupportedMediaType
+from penstock.server.media import given_type
+from penstock.server.receiving import body_of, check_body
+from penstock.server.services import Services, services_of
+from penstock.server.urls import file_json
+from penstock.stores.interface import FileInfo, Writer
+from penstock.stores.keys import MAX_KEY_BYTES, check_key
+
+_PLACEHOLDER = "form-upload"
+
+
+@dataclass(slots=True)
+class _Upload:
+    """One ``file`` part: its bytes are in the writer, its key is known at the end of the form."""
+
+    file_name: str
+    content_type: str | None
+    writer: Writer
+
+
+@dataclass(slots=True)
+class _Form:
+    """What has been read of the form."""
+
+    uploads: list[_Upload] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+    def keys(self) -> list[str]:
+        """The key of every upload.
+
+        :raises BadRequest: the fields do not fit together.
+        """
+        if not self.uploads:
+            raise BadRequest('the form has no file; send it in a field named "file"')
+        if len(self.paths) > 1:
+            raise BadRequest('the form has more than one "path"; it counts for all its files')
+        if self.names and len(self.names) != len(self.uploads):
+            raise BadRequest('send one "name" for each "file", or none')
+        folder = self.paths[0].rstrip("/") if self.paths else ""
+        names = self.names or [upload.file_name for upload in self.uploads]
+        keys = [check_key(f"{folder}/{name}" if folder else name) for name in names]
+        if len(set(keys)) != len(keys):
+            raise BadRequest("two files of the form have the same key; name them apart")
+        return keys
+
+
+async def post_form(request: web.Request) -> web.Response:
+    """``POST /v1/files``: ``multipart/form-data`` with ``file``, ``path`` and ``name`` fields."""
+    services = services_of(request)
+    boundary = _boundary(request)
+    if check_body(request):
+        raise BadRequest("digest fields speak of one file; use PUT to have it verified")
+    with services.traffic:
+        async with AsyncExitStack() as stack:
+            form = await _receive(request, services, boundary, stack)
+            stored = await _commit(form)
+    return web.json_response({"files": [file_json(info) for info in stored]}, status=201)
+
+
+def _boundary(request: web.Request) -> str:
+    kind, options = parse_options_header(request.headers.get("Content-Type", ""))
+    if kind != "multipart/form-data" or not options.get("boundary"):
+        raise UnsupportedMediaType(
+            'send multipart/form-data with a field "file", or PUT the raw bytes to /v1/files/{key}'
+        )
+    return str(options["boundary"])
+
+
+async def _receive(
+    request: web.Request, services: Services, boundary: str, stack: AsyncExitStack
+) -> _Form:
+    """Read the form to its end; ``stack`` drops every upload that is not committed."""
+    form = _Form()
+    parser = PushMultipartParser(
+        boundary,
+        content_length=-1 if request.content_length is None else request.content_length,
+        max_segment_count=2 * services.settings.max_form_files + 1,
+    )
+    try:
+        with parser:
+            events = _events(request, parser)
+            async for event in events:
+                if isinstance(event, MultipartSegment):
+                    await _take_part(event, events, form, services, stack)
+    except ParserLimitReached as error:
+        raise TooLarge(f"the form is over a limit: {error}") from None
+    except MultipartError as error:
+        raise BadRequest(f"the form is malformed or cut short: {error}") from None
+    return form
+
+
+Event: TypeAlias = MultipartSegment | bytes | bytearray | None
+
+
+async def _events(request: web.Request, parser: PushMultipartParser) -> AsyncIterator[Event]:
+    async for data in body_of(request):
+        for event in parser.parse(data):
+            yield event
+
+
+async def _take_part(
+    part: MultipartSegment,
+    events: AsyncIterator[Event],
+    form: _Form,
+    services: Services,
+    stack: AsyncExitStack,
+) -> None:
+    """Read one part to its end; fields that mean nothing here are passed over."""
+    if part.name == "file":
+        if len(form.uploads) == services.settings.max_form_files:
+            raise TooLarge(f"at most {services.settings.max_form_files} files fit in one form")
+        writer = await stack.enter_async_context(await services.store.write(_PLACEHOLDER))
+        while (data := await anext(events)) is not None:
+            assert not isinstance(data, MultipartSegment)
+            await writer.write(bytes(data))
+        form.uploads.append(_Upload(_base_name(part), given_type(part.content_type), writer))
+        return
+    text = await _text(part.name or "", events)
+    if part.name == "path":
+        form.paths.append(text)
+    elif part.name == "name":
+        form.names.append(text)
+
+
+async def _text(name: str, events: AsyncIterator[Event]) -> str:
+    value = b""
+    while (data := await anext(events)) is not None:
+        assert not isinstance(data, MultipartSegment)
+        value += data
+        if len(value) > MAX_KEY_BYTES:
+            raise TooLarge(f'the field "{name}" is longer than {MAX_KEY_BYTES} bytes')
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise BadRequest(f'the field "{name}" is not UTF-8') from None
+
+
+def _base_name(part: MultipartSegment) -> str:
+    """The client's file name without its folders (RFC 7578 §4.2)."""
+    return (part.filename or "").replace("\\", "/").rpartition("/")[2]
+
+
+async def _commit(form: _Form) -> list[FileInfo]:
+    """Publish every upload, after all keys have been found good."""
+    keys = form.keys()
+    return [
+        await upload.writer.commit(key, content_type=upload.content_type)
+        for key, upload in zip(keys, form.uploads, strict=True)
+    ]

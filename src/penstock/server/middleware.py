@@ -1,0 +1,92 @@
+"""What surrounds every request: its id, its log line, and errors as problems."""
+
+import asyncio
+import re
+import secrets
+import time
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from penstock.errors import PenstockError
+from penstock.server import problems
+from penstock.server.context import BEGUN, CUT, RECEIVED, REQUEST_ID, SENT
+from penstock.server.logs import log
+from penstock.server.receiving import check_expectation
+from penstock.server.services import services_of
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+_ABORTED = 499  # as nginx logs it: the client left, or the connection was cut on purpose
+
+
+@web.middleware
+async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its id, log one line when it is over."""
+    given = request.headers.get("X-Request-ID", "")
+    request[REQUEST_ID] = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    started = time.perf_counter()
+    status = _ABORTED
+    try:
+        response = await handler(request)
+        status = _ABORTED if CUT in request else response.status
+        return response
+    finally:
+        _log_line(request, status, time.perf_counter() - started)
+
+
+def _log_line(request: web.Request, status: int, seconds: float) -> None:
+    log.info(
+        "request",
+        request_id=request[REQUEST_ID],
+        method=request.method,
+        path=request.rel_url.raw_path,
+        status=status,
+        seconds=round(seconds, 6),
+        received=request.get(RECEIVED, 0),
+        sent=request.get(SENT, 0),
+        remote=request.remote,
+    )
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn what a handler raises into a problem; if the answer has begun, cut the connection."""
+    try:
+        check_expectation(request)
+        return await handler(request)
+    except (asyncio.CancelledError, ConnectionError):
+        raise
+    except PenstockError as error:
+        answer = problems.from_error(request, error)
+        reason = error.detail
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        answer = problems.from_http_exception(request, error)
+        reason = error.reason
+    except Exception as error:  # noqa: BLE001 - the last line of defence: logged, never shown
+        log.exception("unexpected error", request_id=request[REQUEST_ID])
+        answer = problems.internal(request)
+        reason = type(error).__name__
+    begun = request.get(BEGUN)
+    if begun is None:
+        return answer
+    return _cut(request, begun, reason)
+
+
+def _cut(request: web.Request, begun: web.StreamResponse, reason: str) -> web.StreamResponse:
+    """End a body that cannot be completed so that no client can take it for complete."""
+    log.error("transfer cut", request_id=request[REQUEST_ID], reason=reason)
+    request[CUT] = True
+    begun.force_close()
+    if request.transport is not None:
+        request.transport.abort()
+    return begun
+
+
+async def identify(request: web.Request, response: web.StreamResponse) -> None:
+    """Name the request in its answer; ask clients to leave when the server is on its way out."""
+    response.headers["X-Request-ID"] = request[REQUEST_ID]
+    response.headers["Server"] = "Penstock"
+    if services_of(request).traffic.draining:
+        response.force_close()

@@ -1,0 +1,40 @@
+"""The page, the API documentation, and their assets, all served from the package."""
+
+from pathlib import Path
+
+from aiohttp import web
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+async def index(request: web.Request) -> web.FileResponse:
+    """``GET /``: files, to look at and to move."""
+    return web.FileResponse(STATIC / "index.html", headers=_HEADERS)
+
+
+async def docs(request: web.Request) -> web.FileResponse:
+    """``GET /docs``: Swagger UI over the contract."""
+    return web.FileResponse(STATIC / "docs.html", headers=_HEADERS)
+
+
+async def contract(request: web.Request) -> web.FileResponse:
+    """``GET /openapi.yaml``: the contract of the HTTP interface."""
+    headers = _HEADERS | {"Content-Type": "application/yaml"}
+    return web.FileResponse(HERE / "openapi.yaml", headers=headers)
+
+
+async def asset(request: web.Request) -> web.FileResponse:
+    """``GET /static/…``: scripts, styles and pictures."""
+    path = (STATIC / request.match_info["path"]).resolve()
+    if not path.is_relative_to(STATIC) or not path.is_file():
+        raise web.HTTPNotFound
+    return web.FileResponse(path, headers=_HEADERS)

@@ -1,0 +1,108 @@
+"""Taking in request bodies: never spooled, bounded in size, and given up when they stall."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from penstock.errors import (
+    BadRequest,
+    BodyIncomplete,
+    ExpectationFailed,
+    Stalled,
+    TooLarge,
+    UnsupportedMediaType,
+)
+from penstock.octets.digests import parse_digest_field
+from penstock.server.context import RECEIVED
+from penstock.server.services import services_of
+
+_DIGEST_FIELDS = ("Content-Digest", "Repr-Digest")
+
+
+async def expect_later(request: web.Request) -> None:
+    """Hold ``100 Continue`` back until a handler wants the body (RFC 9110 §10.1.1)."""
+
+
+def check_expectation(request: web.Request) -> None:
+    """Refuse what cannot be expected here.
+
+    :raises ExpectationFailed: anything but ``100-continue``.
+    """
+    if request.headers.get("Expect", "100-continue").lower() != "100-continue":
+        raise ExpectationFailed("the only expectation understood is 100-continue")
+
+
+def check_body(request: web.Request) -> dict[str, bytes]:
+    """Refuse what can be refused before the body; answers the SHA-256 that the fields announce.
+
+    :raises TooLarge: Content-Length is over the limit.
+    :raises UnsupportedMediaType: the body has a content coding.
+    :raises BadRequest: Content-Range, or a malformed digest field.
+    """
+    most = int(services_of(request).settings.max_body)
+    if (request.content_length or 0) > most:
+        raise _too_large(most)
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType(
+            "send the bytes as they are, without Content-Encoding",
+            headers={"Accept-Encoding": "identity"},
+        )
+    if "Content-Range" in request.headers:
+        raise BadRequest("a part of a file cannot be replaced; send the whole file")
+    announced = {}
+    for name in _DIGEST_FIELDS:
+        if name in request.headers:
+            digest = parse_digest_field(name, ", ".join(request.headers.getall(name)))
+            if digest is not None:
+                announced[name] = digest
+    return announced
+
+
+async def body_of(request: web.Request, *, most: int | None = None) -> AsyncIterator[bytes]:
+    """The body as it arrives, at most ``most`` bytes (the server's limit unless given).
+
+    :raises TooLarge: it is longer.
+    :raises Stalled: nothing came for the server's stall timeout.
+    :raises BodyIncomplete: the client broke off.
+    """
+    settings = services_of(request).settings
+    most = int(settings.max_body) if most is None else most
+    await _continue(request)
+    received = 0
+    try:
+        while data := await _next(request, settings.stall_timeout):
+            received += len(data)
+            if received > most:
+                raise _too_large(most)
+            yield data
+    finally:
+        request[RECEIVED] = received
+
+
+async def _next(request: web.Request, stall_timeout: float) -> bytes:
+    try:
+        async with asyncio.timeout(stall_timeout):
+            return await request.content.readany()
+    except TimeoutError:
+        raise Stalled(f"no byte came for {stall_timeout:g} seconds; nothing was stored") from None
+    except web.RequestPayloadError as error:
+        raise BodyIncomplete(f"the body ended early: {error}; nothing was stored") from None
+
+
+async def small_body(request: web.Request, most: int) -> bytes:
+    """The whole of a body that is read into memory, such as JSON."""
+    if (request.content_length or 0) > most:
+        raise _too_large(most)
+    return b"".join([data async for data in body_of(request, most=most)])
+
+
+async def _continue(request: web.Request) -> None:
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # It is not part of the response that will be counted.
+        request.writer.output_size = 0
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"the body is over the limit of {most:,} bytes")

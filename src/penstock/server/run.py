@@ -1,0 +1,71 @@
+"""Listening, and leaving well: stop accepting, finish what is in flight, exit."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+from aiohttp import web
+
+from penstock.server.logs import log
+from penstock.server.services import SERVICES, Traffic
+
+
+async def run_server(app: web.Application, started: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; ``started`` is told the URL once connections are accepted.
+
+    On the signal the listening socket is closed, transfers in flight may take the shutdown
+    timeout to finish, then what is left is cut. A second signal cuts at once.
+    """
+    settings = app[SERVICES].settings
+    runner = make_runner(app)
+    await runner.setup()
+    stop = _signals()
+    site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+    await site.start()
+    started(_url(settings.host, runner))
+    await stop.get()
+    traffic = app[SERVICES].traffic
+    log.info("stopping", transfers=traffic.transfers)
+    traffic.drain()
+    await site.stop()
+    await _drain(traffic, stop, settings.shutdown_timeout)
+    await runner.cleanup()
+    log.info("stopped")
+
+
+def make_runner(app: web.Application) -> web.AppRunner:
+    """The runner with the server's limits, not yet set up."""
+    return web.AppRunner(
+        app,
+        access_log=None,
+        # A client that leaves ends its handler, which frees whatever the transfer held.
+        handler_cancellation=True,
+        # The same limit bounds a request head that dribbles in and an idle connection.
+        keepalive_timeout=app[SERVICES].settings.idle_timeout,
+        auto_decompress=False,
+        shutdown_timeout=1.0,
+    )
+
+
+def _signals() -> "asyncio.Queue[int]":
+    """A queue that receives SIGTERM and SIGINT."""
+    received: asyncio.Queue[int] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, received.put_nowait, number)
+    return received
+
+
+async def _drain(traffic: Traffic, again: "asyncio.Queue[int]", timeout: float) -> None:
+    """Wait until nothing is in flight, another signal comes, or the time is up."""
+    waits = [asyncio.ensure_future(traffic.idle.wait()), asyncio.ensure_future(again.get())]
+    await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    if traffic.transfers:
+        log.warning("transfers cut", transfers=traffic.transfers)
+
+
+def _url(host: str, runner: web.AppRunner) -> str:
+    port = runner.addresses[0][1]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

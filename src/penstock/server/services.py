@@ -1,0 +1,58 @@
+"""What the routes need, handed in by the wiring."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from penstock.catalog import Selections
+from penstock.errors import Busy
+from penstock.settings import Settings
+from penstock.stores.interface import Store
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Counts the transfers in flight and refuses what is too much."""
+
+    most: int
+    transfers: int = 0
+    draining: bool = False
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __enter__(self) -> None:
+        if self.transfers >= self.most:
+            raise Busy("too many transfers at once; try again in a moment", retry_after=1)
+        self.transfers += 1
+
+    def __exit__(self, *exc: object) -> None:
+        self.transfers -= 1
+        if self.draining and not self.transfers:
+            self.idle.set()
+
+    def drain(self) -> None:
+        """From now on only what is in flight counts; ``idle`` is set when nothing is."""
+        self.draining = True
+        if not self.transfers:
+            self.idle.set()
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The concrete store, catalog and settings behind one application."""
+
+    settings: Settings
+    store: Store
+    selections: Selections
+    traffic: Traffic = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "traffic", Traffic(self.settings.max_transfers))
+
+
+SERVICES = web.AppKey("services", Services)
+
+
+def services_of(request: web.Request) -> Services:
+    """The services of the application that handles ``request``."""
+    return request.app[SERVICES]

@@ -1,0 +1,62 @@
+"""Keys and file names in URLs, headers and JSON."""
+
+import re
+from datetime import UTC, datetime
+from urllib.parse import quote, unquote_to_bytes
+
+from aiohttp import web
+
+from penstock.downloads import etag_field
+from penstock.errors import BadKey
+from penstock.server.media import content_type_of
+from penstock.stores.interface import FileInfo
+from penstock.stores.keys import check_key
+
+FILES = "/v1/files/"
+
+_UNSAFE_IN_QUOTES = re.compile(r'[^\x20-\x7e]|["\\%]')
+
+
+def key_of(request: web.Request) -> str:
+    """The key in the path of ``/v1/files/{key}``; percent-encoded octets are UTF-8.
+
+    :raises BadKey: it cannot name a file.
+    """
+    octets = unquote_to_bytes(request.rel_url.raw_path.removeprefix(FILES))
+    try:
+        return check_key(octets.decode())
+    except UnicodeDecodeError:
+        raise BadKey("the key in the URL is not UTF-8; percent-encode it as UTF-8") from None
+
+
+def url_of(key: str) -> str:
+    """The path under which a file is served."""
+    return FILES + quote(key, safe="/~")
+
+
+def file_json(info: FileInfo) -> dict[str, object]:
+    """A file as it stands in JSON answers."""
+    return {
+        "key": info.key,
+        "size": info.size,
+        "sha256": info.sha256.hex() if info.sha256 is not None else None,
+        "crc32": f"{info.crc32:08x}" if info.crc32 is not None else None,
+        "etag": etag_field(info.etag),
+        "modified": rfc3339(info.modified_ns / 1e9),
+        "content_type": content_type_of(info),
+        "url": url_of(info.key),
+    }
+
+
+def rfc3339(seconds: float) -> str:
+    """A time in UTC with microseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def content_disposition(kind: str, file_name: str) -> str:
+    """``Content-Disposition`` (RFC 6266) with the name for old and new readers (RFC 8187)."""
+    plain = _UNSAFE_IN_QUOTES.sub("_", file_name)
+    field = f'{kind}; filename="{plain}"'
+    if plain != file_name:
+        field += f"; filename*=UTF-8''{quote(file_name, safe='')}"
+    return field

@@ -1,0 +1,196 @@
+"""Sending a body on the connection's own socket, files by ``sendfile``.
+
+The response's head goes out through aiohttp; the body bypasses it: a duplicate of the socket is
+written directly and waited for with ``add_writer`` (both event loops refuse that on the
+transport's own descriptor). Nothing is buffered here, so a slow client costs no memory.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+from typing import Protocol, Self
+
+from aiohttp import web
+
+from penstock.errors import SourceChanged, Stalled
+from penstock.stores.threads import use_in_thread
+
+STRETCH = 1 << 20
+"""Bytes offered to the kernel in one call; bounds how long one client holds the loop."""
+
+_PAGES_PROBED = 128 << 10
+_TURN = 8 << 20
+
+
+class Wire(Protocol):
+    """Where the bytes of one response's body go."""
+
+    async def send(self, data: bytes, *, more: bool = False) -> None:
+        """Send bytes; ``more`` says that further ones follow at once."""
+
+    async def send_file(self, fd: int, start: int, stop: int) -> None:
+        """Send bytes ``start`` to ``stop`` of an open file.
+
+        :raises SourceChanged: the file ends before ``stop``.
+        """
+
+
+class SocketWire:
+    """Writes to a duplicate of a plain TCP connection's socket."""
+
+    def __init__(self, request: web.Request, stall_timeout: float) -> None:
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("the client left")
+        self._transport = transport
+        self._socket: socket.socket = transport.get_extra_info("socket").dup()
+        self._stall_timeout = stall_timeout
+        self._loop = asyncio.get_running_loop()
+        self._since_turn = 0
+        self.sent = 0
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._head_is_out()
+        except BaseException:
+            self._socket.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+
+    async def send(self, data: bytes, *, more: bool = False) -> None:
+        flags = socket.MSG_MORE if more else 0
+        view = memoryview(data)
+        while view:
+            count = await self._attempt(partial(self._socket.send, view, flags))
+            view = view[count:]
+
+    async def send_file(self, fd: int, start: int, stop: int) -> None:
+        out = self._socket.fileno()
+        while start < stop:
+            count = min(STRETCH, stop - start)
+            # Sending pages that are not in memory would stall the loop for the disk.
+            if in_page_cache(fd, start, start + count):
+                sent = await self._attempt(partial(os.sendfile, out, fd, start, count))
+            else:
+                sent = await self._attempt_in_thread(out, fd, start, count)
+            if sent == 0:
+                raise SourceChanged("a file became shorter while it was sent")
+            start += sent
+
+    async def _head_is_out(self) -> None:
+        """Wait until the transport has sent what aiohttp gave it."""
+        while self._transport.get_write_buffer_size():
+            if self._transport.is_closing():
+                raise ConnectionResetError("the client left")
+            await self._writable()
+
+    async def _attempt(self, call: Callable[[], int]) -> int:
+        while True:
+            try:
+                count = call()
+            except (BlockingIOError, InterruptedError):
+                await self._writable()
+                continue
+            await self._account(count)
+            return count
+
+    async def _attempt_in_thread(self, out: int, fd: int, start: int, count: int) -> int:
+        while True:
+            try:
+                sent = await use_in_thread(os.sendfile, out, fd, start, count)
+            except (BlockingIOError, InterruptedError):
+                await self._writable()
+                continue
+            self.sent += sent
+            return sent
+
+    async def _account(self, count: int) -> None:
+        """Count, and let others have their turn when this client never makes us wait."""
+        self.sent += count
+        self._since_turn += count
+        if self._since_turn >= _TURN:
+            self._since_turn = 0
+            await asyncio.sleep(0)
+
+    async def _writable(self) -> None:
+        self._since_turn = 0
+        ready = self._loop.create_future()
+        fd = self._socket.fileno()
+        self._loop.add_writer(fd, _wake, ready)
+        try:
+            async with asyncio.timeout(self._stall_timeout):
+                await ready
+        except TimeoutError:
+            raise Stalled(f"the client read nothing for {self._stall_timeout:g} seconds") from None
+        finally:
+            self._loop.remove_writer(fd)
+
+
+class StreamWire:
+    """Writes through aiohttp, for connections whose socket cannot be written to (TLS)."""
+
+    def __init__(self, response: web.StreamResponse, stall_timeout: float) -> None:
+        self._response = response
+        self._stall_timeout = stall_timeout
+        self.sent = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        return None
+
+    async def send(self, data: bytes, *, more: bool = False) -> None:
+        try:
+            async with asyncio.timeout(self._stall_timeout):
+                await self._response.write(data)
+        except TimeoutError:
+            raise Stalled(f"the client read nothing for {self._stall_timeout:g} seconds") from None
+        self.sent += len(data)
+
+    async def send_file(self, fd: int, start: int, stop: int) -> None:
+        while start < stop:
+            count = min(STRETCH, stop - start)
+            data = await use_in_thread(os.pread, fd, count, start)
+            if not data:
+                raise SourceChanged("a file became shorter while it was sent")
+            await self.send(data)
+            start += len(data)
+
+
+def open_wire(
+    request: web.Request, response: web.StreamResponse, stall_timeout: float
+) -> SocketWire | StreamWire:
+    """The fastest wire that the connection of ``request`` allows."""
+    transport = request.transport
+    plain = transport is not None and transport.get_extra_info("sslcontext") is None
+    if plain and not response.chunked:
+        return SocketWire(request, stall_timeout)
+    return StreamWire(response, stall_timeout)
+
+
+def in_page_cache(fd: int, start: int, stop: int) -> bool:
+    """Whether a read would not wait for a disk: one byte tried in every 128 KiB (readahead)."""
+    probe = [bytearray(1)]
+    try:
+        for at in (*range(start, stop, _PAGES_PROBED), stop - 1):
+            os.preadv(fd, probe, at, os.RWF_NOWAIT)
+    except (BlockingIOError, OSError, AttributeError):
+        return False  # cold, or a file system that cannot tell
+    return True
+
+
+def _wake(ready: "asyncio.Future[None]") -> None:
+    if not ready.done():
+        ready.set_result(None)

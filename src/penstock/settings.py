@@ -1,0 +1,93 @@
+"""Every setting of the server, once: name, default, unit, meaning.
+
+Precedence: command-line flag > ``PENSTOCK_*`` environment variable > ``penstock.toml`` in the
+working directory > default. The flags of ``penstock serve`` are made from the fields below.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import ByteSize, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+MIB = 1 << 20
+
+
+class Settings(BaseSettings):
+    """The server's settings; sizes are bytes (``64MiB`` is understood), times are seconds."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PENSTOCK_", toml_file="penstock.toml", extra="ignore"
+    )
+
+    data: Path = Field(
+        default=Path("penstock-data"),
+        description="folder that holds everything: files, catalog, uploads",
+    )
+    store: str = Field(
+        default="",
+        description="where the files live: file:///folder or memory://; empty means DATA/files",
+    )
+    catalog: str = Field(
+        default="",
+        description="database of checksums and selections as an SQLAlchemy URL; "
+        "empty means SQLite in DATA",
+    )
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=8080, description="TCP port to listen on; 0 picks a free one"
+    )
+    max_body: ByteSize = Field(
+        default=ByteSize(1 << 40), description="largest request body in bytes"
+    )
+    max_transfers: PositiveInt = Field(
+        default=512, description="transfers in flight at once; more are answered 503"
+    )
+    max_ranges: PositiveInt = Field(
+        default=32, description="ranges in one request; with more the whole file is sent"
+    )
+    max_form_files: PositiveInt = Field(default=100, description="files in one form")
+    max_zip_entries: PositiveInt = Field(default=1_000_000, description="files in one ZIP")
+    zip_expiry: PositiveFloat = Field(
+        default=86_400.0, description="seconds that a selection made by POST /v1/zips is kept"
+    )
+    idle_timeout: PositiveFloat = Field(
+        default=15.0,
+        description="seconds a connection may take for a request head, or idle between requests",
+    )
+    stall_timeout: PositiveFloat = Field(
+        default=60.0, description="seconds without a byte in either direction that end a transfer"
+    )
+    shutdown_timeout: NonNegativeFloat = Field(
+        default=30.0, description="seconds that transfers in flight may take to finish on SIGTERM"
+    )
+    io_threads: PositiveInt = Field(
+        default=16, description="threads for disk, hashing and database work"
+    )
+    sha256: bool = Field(
+        default=True,
+        description="record the SHA-256 of what comes in; without it nobody can verify downloads",
+    )
+    log_format: Literal["auto", "json", "pretty"] = Field(
+        default="auto", description="log lines as JSON, or pretty; auto is pretty on a terminal"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least severe level that is logged"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags first, then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

@@ -1,0 +1,229 @@
+"""What a store of files is: a small core, and abilities beside it.
+
+A *key* is the UTF-8 path of a file (see :mod:`penstock.stores.keys`), a *prefix* any start of
+keys. Offsets and sizes are bytes; ``stop`` is exclusive.
+
+The core is :class:`Store`. What only some stores can do is a Protocol of its own
+(:class:`LocalFiles`), so a caller asks for just the ability it uses and falls back to the core.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from typing import Protocol, Self, runtime_checkable
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """What is known of one stored file without reading it.
+
+    ``etag`` is the opaque part of a strong entity tag (RFC 9110 §8.8.3), without the quotes: it
+    changes whenever the bytes do. ``sha256`` (32 bytes) and ``crc32`` are ``None`` while nobody
+    has read the file through Penstock since it last changed.
+    """
+
+    key: str
+    size: int
+    modified_ns: int
+    etag: str
+    content_type: str | None = None
+    sha256: bytes | None = None
+    crc32: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """The digests of one version of one file; ``sha256`` only if it was taken (see settings)."""
+
+    sha256: bytes | None
+    crc32: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the checksum book remembers of one version (key and etag) of one file."""
+
+    checksum: Checksum
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A precondition on the file that a write replaces or a delete removes.
+
+    ``absent``: there must be none (``If-None-Match: *``). ``etags``: its etag must be one of
+    these (``If-Match``). ``present``: any version will do (``If-Match: *``).
+    """
+
+    absent: bool = False
+    present: bool = False
+    etags: tuple[str, ...] = ()
+
+    def allows(self, current: str | None) -> bool:
+        """Whether a file with the etag ``current`` (``None``: no file) meets the condition."""
+        if self.absent:
+            return current is None
+        if self.etags:
+            return current in self.etags
+        return not self.present or current is not None
+
+
+ALWAYS = Condition()
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What callers must know of a store to use it well."""
+
+    atomic_replace: bool = True
+    native_checksums: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a listing in key order (bytewise UTF-8).
+
+    ``prefixes`` are the common prefixes when a delimiter was given. ``next`` is what to pass as
+    ``after`` for the following page, ``None`` on the last one.
+    """
+
+    files: list[FileInfo]
+    prefixes: list[str]
+    next: str | None
+
+
+class Writer(Protocol):
+    """A file on its way in. Nobody sees it before :meth:`commit`; :meth:`abort` leaves no trace.
+
+    Usable as an async context manager that aborts what was not committed.
+    """
+
+    async def write(self, data: bytes) -> None:
+        """Take the next bytes; waits while too much is still on its way to the disk.
+
+        :raises StorageFull: there is no space left.
+        """
+
+    async def checksum(self) -> Checksum:
+        """The digests of everything written so far."""
+
+    async def commit(
+        self,
+        key: str | None = None,
+        *,
+        content_type: str | None = None,
+        condition: Condition = ALWAYS,
+    ) -> FileInfo:
+        """Make the file durable, then visible, in one step; answers what is now stored.
+
+        ``key`` replaces the key the writer was opened with (a form may name the file after
+        sending it).
+
+        :raises PreconditionFailed: ``condition`` does not hold at this moment.
+        :raises KeyConflict: a folder stands at the key, or a file where a folder is needed.
+        """
+
+    async def abort(self) -> None:
+        """Drop what was written. Does nothing after a commit or an earlier abort."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exc: object) -> None: ...
+
+
+class Store(Protocol):
+    """The core that every store has. All errors are of :mod:`penstock.errors`."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def stat(self, key: str) -> FileInfo:
+        """What is stored at ``key``.
+
+        :raises NotFound: nothing is.
+        """
+
+    def read(
+        self, key: str, start: int = 0, stop: int | None = None, *, etag: str | None = None
+    ) -> AsyncIterator[bytes]:
+        """The bytes ``start`` to ``stop`` in pieces of at most 1 MiB; call again to read again.
+
+        :raises NotFound: nothing is stored there.
+        :raises SourceChanged: ``etag`` was given and the file is another version by now.
+        """
+
+    async def write(
+        self, key: str, *, size: int | None = None, want_sha256: bool = False
+    ) -> Writer:
+        """Begin a new file for ``key``; ``size`` is its length when known.
+
+        ``want_sha256``: take the SHA-256 even where the store is set to save its cost.
+
+        :raises StorageFull: ``size`` bytes do not fit.
+        """
+
+    async def list(
+        self, prefix: str = "", *, after: str = "", limit: int = 1000, delimiter: str = ""
+    ) -> Page:
+        """Up to ``limit`` files and common prefixes that start with ``prefix``, after ``after``.
+
+        With ``delimiter`` (``/``) keys that contain it behind the prefix are rolled up into
+        their common prefix.
+        """
+
+    async def delete(self, key: str, *, condition: Condition = ALWAYS) -> None:
+        """Remove the file; durable on return.
+
+        :raises NotFound: nothing is stored there.
+        :raises PreconditionFailed: ``condition`` does not hold.
+        """
+
+    async def checksum(self, key: str, *, etag: str | None = None) -> FileInfo:
+        """As :meth:`stat`, with the digests certainly there: reads the file if it must."""
+
+    async def check(self) -> None:
+        """Prove that the store can be used now; raises what is wrong."""
+
+    async def close(self) -> None:
+        """Free what the store holds."""
+
+
+class OpenFile(Protocol):
+    """An open descriptor of one version of a file; close it when done."""
+
+    @property
+    def fd(self) -> int: ...
+
+    @property
+    def info(self) -> FileInfo: ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class LocalFiles(Protocol):
+    """Ability: files have descriptors, so the kernel can send them (``sendfile``).
+
+    Blocks on the disk: call it in a worker thread. One call may open several files of a ZIP.
+    """
+
+    def open_file(self, key: str, *, etag: str | None = None) -> OpenFile:
+        """Open ``key`` for reading; same errors as :meth:`Store.read`."""
+
+
+class ChecksumBook(Protocol):
+    """Where a store keeps what it learned of files whose own storage cannot remember it.
+
+    Thread-safe and blocking. Facts belong to one version (key and etag): they are never true of
+    another, so there is nothing to invalidate.
+    """
+
+    def get(self, key: str, etag: str) -> Facts | None: ...
+
+    def get_many(self, versions: Iterable[tuple[str, str]]) -> dict[str, Facts]:
+        """The known facts by key, for (key, etag) pairs."""
+
+    def put(self, key: str, etag: str, facts: Facts, *, replaces: str | None = None) -> None:
+        """Remember durably. Drops every other version of the key except ``replaces``."""
+
+    def forget(self, key: str) -> None:
+        """Drop every version of the key."""

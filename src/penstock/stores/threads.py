@@ -1,0 +1,54 @@
+"""Blocking work in worker threads, safe against the caller being cancelled meanwhile."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from functools import partial
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def in_thread(work: Callable[..., T], *args: object, **kwargs: object) -> T:
+    """Run ``work`` in the loop's pool of worker threads."""
+    return await asyncio.get_running_loop().run_in_executor(None, partial(work, *args, **kwargs))
+
+
+async def use_in_thread(work: Callable[..., T], *args: object) -> T:
+    """As :func:`in_thread`, for work on a descriptor that the caller will close.
+
+    A cancelled caller still waits for the thread, or the thread would go on with a descriptor
+    that is closed by then, or is another file's.
+    """
+    running = asyncio.get_running_loop().run_in_executor(None, work, *args)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        while not running.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([running])
+        raise
+
+
+async def open_in_thread(
+    work: Callable[[], T], close: Callable[[T], None], pool: Executor | None = None
+) -> T:
+    """Run ``work``, which opens something, and answer what it opened.
+
+    A thread cannot be stopped: when the caller is cancelled while it runs, what it opens is
+    closed as soon as it is there.
+    """
+    running = asyncio.get_running_loop().run_in_executor(pool, work)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        running.add_done_callback(partial(_close_late, close, pool))
+        raise
+
+
+def _close_late(
+    close: Callable[[T], None], pool: Executor | None, opened: "asyncio.Future[T]"
+) -> None:
+    if not opened.cancelled() and opened.exception() is None:
+        asyncio.get_running_loop().run_in_executor(pool, close, opened.result())

@@ -1,0 +1,71 @@
+"""A real ``penstock serve`` process to test against."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+_ANNOUNCED = " is listening on "
+
+
+class RunningServer:
+    """``penstock serve`` on a free port; ``options`` are settings by name."""
+
+    def __init__(self, data: Path, *, port: int = 0, **options: object) -> None:
+        data.parent.mkdir(parents=True, exist_ok=True)
+        self.data = data
+        self.log = data.with_name(f"{data.name}.log")
+        settings = {"data": data, "port": port, **options}
+        environment = {
+            **{name: value for name, value in os.environ.items() if "PENSTOCK" not in name},
+            **{f"PENSTOCK_{name.upper()}": str(value) for name, value in settings.items()},
+        }
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "penstock", "serve"],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                text=True,
+                start_new_session=True,
+            )
+        self.url = self._announced_url()
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def _announced_url(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert _ANNOUNCED in line, f"the server did not start:\n{self.log.read_text()}"
+        return line.strip().partition(_ANNOUNCED)[2]
+
+    def stop(self) -> int:
+        """SIGTERM, wait; answers the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self._wait()
+
+    def kill(self) -> None:
+        """``kill -9``, as a crash would."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self._wait()
+
+    def _wait(self) -> int:
+        code = self.process.wait(timeout=60)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
+
+    def memory(self, name: str = "VmHWM") -> int:
+        """A line of ``/proc/PID/status`` in bytes: ``VmHWM`` is the peak RSS."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith(f"{name}:"))
+        return int(line.split()[1]) * 1024
+
+    def descriptors(self) -> int:
+        """How many files and sockets the process holds open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
