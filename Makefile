@@ -4,7 +4,7 @@
 # make bench   us and the peers in turn, CPU, wall time and memory as ratios
 # make docs    the API documentation's source checked
 .DEFAULT_GOAL := run
-.PHONY: run test lint types unit tools bench docs clean
+.PHONY: run test lint types unit tools bench docs constraints clean
 
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
@@ -48,6 +48,10 @@ $(VENV)/.run: $(BIN)/python pyproject.toml constraints.txt
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[all]' --group dev
 	@touch $@ $(VENV)/.run
+
+constraints: $(VENV)/.dev
+	$(BIN)/pip install --quiet --upgrade --upgrade-strategy eager -e '.[all]' --group dev
+	$(BIN)/pip freeze --exclude-editable > constraints.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

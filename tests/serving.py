@@ -12,11 +12,11 @@ _ANNOUNCED = " is listening on "
 class RunningServer:
     """``penstock serve`` on a free port; ``options`` are settings by name."""
 
-    def __init__(self, data: Path, *, port: int = 0, **options: object) -> None:
+    def __init__(self, data: Path, **options: object) -> None:
         data.parent.mkdir(parents=True, exist_ok=True)
         self.data = data
         self.log = data.with_name(f"{data.name}.log")
-        settings = {"data": data, "port": port, **options}
+        settings = {"data": data, "port": 0, **options}
         environment = {
             **{name: value for name, value in os.environ.items() if "PENSTOCK" not in name},
             **{f"PENSTOCK_{name.upper()}": str(value) for name, value in settings.items()},
@@ -39,7 +39,9 @@ class RunningServer:
     def _announced_url(self) -> str:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert _ANNOUNCED in line, f"the server did not start:\n{self.log.read_text()}"
+        if _ANNOUNCED not in line:
+            self.kill()
+            raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
         return line.strip().partition(_ANNOUNCED)[2]
 
     def stop(self) -> int:

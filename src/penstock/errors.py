@@ -16,6 +16,7 @@ PenstockError
 ├── ExpectationFailed        417
 ├── SourceChanged            500  a file changed while it was being sent
 ├── MissingExtra             500  an optional dependency is not installed
+├── CannotListen             500  the address is taken or not ours
 ├── Busy                     503  at a limit of concurrency, or shutting down
 ├── ServerUnavailable        503  the client cannot reach the server
 └── StorageFull              507  no space left
@@ -144,6 +145,10 @@ class MissingExtra(PenstockError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs the extra {extra!r}: pip install 'penstock[{extra}]'")
+
+
+class CannotListen(PenstockError):
+    code = "cannot-listen"
 
 
 class Busy(PenstockError):

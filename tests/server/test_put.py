@@ -83,9 +83,8 @@ async def test_a_bad_key_is_refused_with_a_problem(api: Api, path: str) -> None:
 async def raw_put(api: Api, path: str) -> int:
     """A PUT whose path no client library tidies up; answers the status."""
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
-    writer.write(
-        f"PUT {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx".encode()
-    )
+    head = f"PUT {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\n"
+    writer.write(head.encode() + b"x")
     answer = await reader.read()
     writer.close()
     await writer.wait_closed()

@@ -146,9 +146,9 @@ async def test_a_full_disk_is_named_and_leaves_nothing(store: LocalStore, root: 
     os.dup2(full, writer._fd)
     os.close(full)
 
-    with pytest.raises(StorageFull):
-        async with writer:
-            await writer.write(b"x" * (2 << 20))
+    async with writer:
+        await writer.write(b"x" * (2 << 20))
+        with pytest.raises(StorageFull):
             await writer.commit()
 
     assert list((root / ".penstock/tmp").iterdir()) == []

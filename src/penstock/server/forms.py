@@ -127,9 +127,8 @@ async def _take_part(
         if len(form.uploads) == services.settings.max_form_files:
             raise TooLarge(f"at most {services.settings.max_form_files} files fit in one form")
         writer = await stack.enter_async_context(await services.store.write(_PLACEHOLDER))
-        while (data := await anext(events)) is not None:
-            assert not isinstance(data, MultipartSegment)
-            await writer.write(bytes(data))
+        while (data := await _piece(events)) is not None:
+            await writer.write(data)
         form.uploads.append(_Upload(_base_name(part), given_type(part.content_type), writer))
         return
     text = await _text(part.name or "", events)
@@ -139,10 +138,19 @@ async def _take_part(
         form.names.append(text)
 
 
+async def _piece(events: AsyncIterator[Event]) -> bytes | None:
+    """The next bytes of the current part; ``None`` at its end."""
+    try:
+        data = await anext(events)
+    except StopAsyncIteration:
+        raise BadRequest("the form is cut short; nothing was stored, send it again") from None
+    assert not isinstance(data, MultipartSegment)
+    return None if data is None else bytes(data)
+
+
 async def _text(name: str, events: AsyncIterator[Event]) -> str:
     value = b""
-    while (data := await anext(events)) is not None:
-        assert not isinstance(data, MultipartSegment)
+    while (data := await _piece(events)) is not None:
         value += data
         if len(value) > MAX_KEY_BYTES:
             raise TooLarge(f'the field "{name}" is longer than {MAX_KEY_BYTES} bytes')

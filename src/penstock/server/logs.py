@@ -57,7 +57,7 @@ def set_up_logging(settings: Settings) -> None:
     stream = sys.stderr
     pretty = settings.log_format == "pretty" or (settings.log_format == "auto" and stream.isatty())
     renderer: Any = (
-        structlog.dev.ConsoleRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if pretty
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )

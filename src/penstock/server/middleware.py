@@ -90,3 +90,4 @@ async def identify(request: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = "Penstock"
     if services_of(request).traffic.draining:
         response.force_close()
+        response.headers["Connection"] = "close"

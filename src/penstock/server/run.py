@@ -3,11 +3,15 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 
 from aiohttp import web
 
+from penstock.errors import CannotListen
 from penstock.server.logs import log
 from penstock.server.services import SERVICES, Traffic
+
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 async def run_server(app: web.Application, started: Callable[[str], None]) -> None:
@@ -21,7 +25,14 @@ async def run_server(app: web.Application, started: Callable[[str], None]) -> No
     await runner.setup()
     stop = _signals()
     site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
-    await site.start()
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        raise CannotListen(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
+            "choose another with --host and --port"
+        ) from error
     started(_url(settings.host, runner))
     await stop.get()
     traffic = app[SERVICES].traffic
@@ -31,6 +42,9 @@ async def run_server(app: web.Application, started: Callable[[str], None]) -> No
     await _drain(traffic, stop, settings.shutdown_timeout)
     await runner.cleanup()
     log.info("stopped")
+    # A second signal in the last moments must not turn a clean end into a death by signal.
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def make_runner(app: web.Application) -> web.AppRunner:
@@ -51,8 +65,13 @@ def _signals() -> "asyncio.Queue[int]":
     """A queue that receives SIGTERM and SIGINT."""
     received: asyncio.Queue[int] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, received.put_nowait, number)
+
+    def note(number: int, _frame: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: we are all but gone
+            loop.call_soon_threadsafe(received.put_nowait, number)
+
+    for number in _STOPPING:
+        signal.signal(number, note)
     return received
 
 
