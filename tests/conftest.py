@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
+from penstock.catalog import SqlChecksums, open_database, sqlite_url
 from tests.serving import RunningServer
 
 StartServer = Callable[..., RunningServer]
@@ -32,6 +33,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     running = RunningServer(tmp_path_factory.mktemp("server") / "data")
     yield running
     assert running.stop() == 0
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[SqlChecksums]:
+    """A checksum book on a fresh SQLite catalog."""
+    engine = open_database(sqlite_url(tmp_path / "book.sqlite"))
+    yield SqlChecksums(engine)
+    engine.dispose()
 
 
 @pytest.fixture(autouse=True)

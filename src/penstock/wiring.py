@@ -27,7 +27,7 @@ async def _serve(settings: Settings) -> None:
     try:
         await run_server(build_app(services), _announce)
     finally:
-        await services.store.close()
+        await services.close()
 
 
 def open_services(settings: Settings) -> Services:

@@ -95,8 +95,17 @@ def test_the_file_name_follows_the_selection(
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"{", b"[]", b'{"keys": "a"}', b'{"keys": [1]}', b'{"name": 1, "keys": ["a"]}', b"{}",
-     b'{"files": []}', b'{"keys": [], "prefixes": []}'],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"keys": "a"}',
+        b'{"keys": [1]}',
+        b'{"name": 1, "keys": ["a"]}',
+        b"{}",
+        b'{"files": []}',
+        b'{"keys": [], "prefixes": []}',
+    ],
 )
 def test_a_malformed_selection_is_refused(text: bytes) -> None:
     with pytest.raises(BadRequest):

@@ -1,24 +1,25 @@
 """The catalog's schema and migrations."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
 
 import penstock.catalog
-from penstock.catalog import SqlChecksums, open_database
+from penstock.catalog import Selections, SqlChecksums, open_database
 from penstock.catalog.database import HEAD
 from penstock.catalog.schema import metadata
-from penstock.errors import BadRequest
+from penstock.errors import BadRequest, MissingExtra, NotFound
 from penstock.stores import Checksum, Facts
 
 FACTS = Facts(Checksum(b"s" * 32, 0xFFFFFFFF), "text/plain")
 
 
-def test_the_migrations_make_the_schema_of_the_code(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path}/catalog.sqlite")
+def test_the_migrations_make_the_schema_of_the_code(engine: Engine) -> None:
 
     with engine.connect() as connection:
         difference = compare_metadata(MigrationContext.configure(connection), metadata)
@@ -32,15 +33,16 @@ def test_the_newest_migration_is_the_one_the_code_expects() -> None:
     assert ScriptDirectory(str(folder)).get_current_head() == HEAD
 
 
-def test_an_existing_catalog_is_opened_again(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/catalog.sqlite"
-    SqlChecksums(open_database(url)).put("a", "v1", FACTS)
+def test_an_existing_catalog_is_opened_again(engine: Engine) -> None:
+    SqlChecksums(engine).put("a", "v1", FACTS)
+    again = open_database(engine.url.render_as_string(hide_password=False))
 
-    assert SqlChecksums(open_database(url)).get("a", "v1") == FACTS
+    assert SqlChecksums(again).get("a", "v1") == FACTS
+    again.dispose()
 
 
-def test_facts_are_of_one_version_only(tmp_path: Path) -> None:
-    book = SqlChecksums(open_database(f"sqlite:///{tmp_path}/c.sqlite"))
+def test_facts_are_of_one_version_only(engine: Engine) -> None:
+    book = SqlChecksums(engine)
     book.put("a", "v1", FACTS)
 
     assert book.get("a", "v2") is None
@@ -48,18 +50,35 @@ def test_facts_are_of_one_version_only(tmp_path: Path) -> None:
     assert book.get_many([("a", "v1")]) == {"a": FACTS}
 
 
-def test_a_replacement_keeps_the_version_it_replaces_until_the_next(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/c.sqlite"
-    book = SqlChecksums(open_database(url))
+def test_a_replacement_keeps_the_version_it_replaces_until_the_next(engine: Engine) -> None:
+    book = SqlChecksums(engine)
     book.put("a", "v1", FACTS)
     book.put("a", "v2", FACTS, replaces="v1")
     book.put("a", "v3", FACTS, replaces="v2")
-    fresh = SqlChecksums(open_database(url))
+    fresh = SqlChecksums(engine)
 
     assert [fresh.get("a", f"v{n}") for n in (1, 2, 3)] == [None, FACTS, FACTS]
 
 
-@pytest.mark.parametrize("url", ["nonsense", "mysql://host/db", "file:///x"])
-def test_an_unknown_database_is_named(url: str) -> None:
+def test_a_selection_is_kept_until_it_expires(engine: Engine) -> None:
+    selections = Selections(engine)
+
+    kept, _ = selections.add("spec", 60)
+    expired, _ = selections.add("spec", -1)
+
+    assert selections.get(kept) == "spec"
+    with pytest.raises(NotFound):
+        selections.get(expired)
+
+
+def test_an_absent_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    with pytest.raises(MissingExtra, match=r"penstock\[postgres\]"):
+        open_database("postgresql+psycopg://localhost/x")
+
+
+@pytest.mark.parametrize("unknown", ["nonsense", "mysql://host/db", "file:///x"])
+def test_an_unknown_database_is_named(unknown: str) -> None:
     with pytest.raises(BadRequest, match="sqlite:///"):
-        open_database(url)
+        open_database(unknown)

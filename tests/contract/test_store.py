@@ -8,18 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from penstock.catalog import SqlChecksums, open_database
+from penstock.catalog import SqlChecksums
 from penstock.errors import BadKey, KeyConflict, NotFound, PreconditionFailed, SourceChanged
 from penstock.stores import Condition, FileInfo, LocalStore, MemoryStore, Store
 
 
 @pytest.fixture(params=["local", "memory"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, book: SqlChecksums
+) -> AsyncIterator[Store]:
     """Each kind of store in turn, empty."""
     opened: Store = MemoryStore()
     if request.param == "local":
-        engine = await asyncio.to_thread(open_database, f"sqlite:///{tmp_path}/catalog.sqlite")
-        opened = await asyncio.to_thread(LocalStore, tmp_path / "files", SqlChecksums(engine))
+        opened = await asyncio.to_thread(LocalStore, tmp_path / "files", book)
     yield opened
     await opened.close()
 

@@ -83,11 +83,7 @@ def test_an_empty_file_has_an_empty_body() -> None:
     assert planned.status == 416
 
 
-@given(
-    spans=st.lists(
-        st.tuples(st.integers(0, 1100), st.integers(1, 40)), min_size=2, max_size=8
-    )
-)
+@given(spans=st.lists(st.tuples(st.integers(0, 1100), st.integers(1, 40)), min_size=2, max_size=8))
 def test_the_length_is_exact_and_the_parts_hold_the_slices(spans: list[tuple[int, int]]) -> None:
     header = "bytes=" + ",".join(f"{start}-{start + length - 1}" for start, length in spans)
     wanted = [DATA[start : start + length] for start, length in spans if start < len(DATA)]

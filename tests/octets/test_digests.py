@@ -41,9 +41,9 @@ def test_a_digest_field_round_trips(digest: bytes) -> None:
 def test_the_example_of_rfc_9530_is_understood() -> None:
     field = "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:"
 
-    assert parse_digest_field("Repr-Digest", field) == hashlib.sha256(
-        b'{"hello": "world"}\n'
-    ).digest()
+    assert (
+        parse_digest_field("Repr-Digest", field) == hashlib.sha256(b'{"hello": "world"}\n').digest()
+    )
 
 
 def test_other_algorithms_are_passed_over() -> None:

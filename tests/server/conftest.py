@@ -56,7 +56,7 @@ async def start_api(tmp_path: Path) -> AsyncIterator[StartApi]:
             services = await asyncio.to_thread(
                 lambda: open_services(Settings(data=tmp_path / "data", port=0, **options))
             )
-            stack.push_async_callback(services.store.close)
+            stack.push_async_callback(services.close)
             runner = make_runner(build_app(services))
             await runner.setup()
             stack.push_async_callback(runner.cleanup)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.catalog import SqlChecksums, open_database
+from penstock.catalog import SqlChecksums
 from penstock.errors import BadKey, KeyConflict, NotFound, SourceChanged, StorageFull
 from penstock.stores import FileInfo, LocalStore
 
@@ -22,8 +22,7 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def store(root: Path) -> AsyncIterator[LocalStore]:
-    book = SqlChecksums(await asyncio.to_thread(open_database, f"sqlite:///{root}.sqlite"))
+async def store(root: Path, book: SqlChecksums) -> AsyncIterator[LocalStore]:
     opened = await asyncio.to_thread(LocalStore, root, book)
     yield opened
     await opened.close()
@@ -154,7 +153,7 @@ async def test_a_full_disk_is_named_and_leaves_nothing(store: LocalStore, root: 
     assert list((root / ".penstock/tmp").iterdir()) == []
 
 
-async def test_left_overs_of_dead_processes_are_swept(root: Path) -> None:
+async def test_left_overs_of_dead_processes_are_swept(root: Path, book: SqlChecksums) -> None:
     dead = (
         "import os, sys; from pathlib import Path; from penstock.stores.local_root import Root;"
         "Root(Path(sys.argv[1])).new_temporary(); os.kill(os.getpid(), 9)"
@@ -162,7 +161,6 @@ async def test_left_overs_of_dead_processes_are_swept(root: Path) -> None:
     killed = await asyncio.create_subprocess_exec(sys.executable, "-c", dead, str(root))
     await killed.wait()
     assert len(list((root / ".penstock/tmp").iterdir())) == 1
-    book = SqlChecksums(await asyncio.to_thread(open_database, "sqlite://"))
 
     store = await asyncio.to_thread(LocalStore, root, book)
     await store.close()

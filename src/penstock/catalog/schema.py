@@ -9,17 +9,23 @@ metadata = MetaData(
 checksums = Table(
     "checksums",
     metadata,
-    Column("key", Text, primary_key=True, comment="key of the file"),
-    Column("etag", Text, primary_key=True, comment="version of the file these facts are true of"),
-    Column("sha256", LargeBinary, comment="32 bytes, or null when it was not taken"),
+    Column("key", Text, primary_key=True),
+    # The version of the file that the rest of the row is true of.
+    Column("etag", Text, primary_key=True),
+    # 32 bytes, or null when it was not taken.
+    Column("sha256", LargeBinary),
     Column("crc32", BigInteger, nullable=False),
-    Column("content_type", Text, comment="as the uploader said, or null"),
+    # As the uploader said, or null.
+    Column("content_type", Text),
 )
 
 selections = Table(
     "selections",
     metadata,
-    Column("id", Text, primary_key=True, comment="unguessable"),
-    Column("spec", Text, nullable=False, comment="the selection as JSON"),
-    Column("expires", Float, nullable=False, index=True, comment="seconds since 1970"),
+    # Unguessable: whoever knows it may fetch the ZIP.
+    Column("id", Text, primary_key=True),
+    # The selection as JSON.
+    Column("spec", Text, nullable=False),
+    # Seconds since 1970.
+    Column("expires", Float, nullable=False, index=True),
 )

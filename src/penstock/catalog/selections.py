@@ -42,6 +42,10 @@ class Selections:
             raise NotFound("this ZIP link is unknown or has expired; make a new one")
         return spec
 
+    def close(self) -> None:
+        """Close the catalog's connections; the checksum book shares them."""
+        self._engine.dispose()
+
     async def check(self) -> None:
         """Prove that the database answers."""
         await in_thread(self._ping)

@@ -9,6 +9,7 @@ from penstock.catalog import Selections
 from penstock.errors import Busy
 from penstock.settings import Settings
 from penstock.stores.interface import Store
+from penstock.stores.threads import in_thread
 
 
 @dataclass(slots=True)
@@ -45,6 +46,11 @@ class Services:
     store: Store
     selections: Selections
     traffic: Traffic = field(init=False)
+
+    async def close(self) -> None:
+        """Free the store, then the catalog it records in."""
+        await self.store.close()
+        await in_thread(self.selections.close)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "traffic", Traffic(self.settings.max_transfers))

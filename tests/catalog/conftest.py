@@ -1,0 +1,74 @@
+"""The databases that the catalog runs on."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine
+
+from penstock.catalog import open_database
+
+
+def postgres_programs() -> Path | None:
+    """The folder of PostgreSQL's programs; Debian keeps them off the path."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    on_path = shutil.which("initdb")
+    return folders[0] if folders else Path(on_path).parent if on_path else None
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server that lives as long as the session."""
+    programs = postgres_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed")
+    folder = tmp_path_factory.mktemp("postgres")
+    # PostgreSQL refuses to run as root.
+    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if prefix:
+        for parent in [folder, *folder.parents][:3]:
+            parent.chmod(0o755)
+        shutil.chown(folder, "postgres")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    data = folder / "data"
+
+    def run(program: str, *arguments: str) -> None:
+        command = [*prefix, str(programs / program), "-D", str(data), *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd=folder, timeout=60)
+
+    run("initdb", "--auth=trust", "--username=penstock", "--no-sync")
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    subprocess.run(
+        [*prefix, str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"),
+         "-o", options, "start"],
+        check=True, cwd=folder, timeout=60, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    yield f"postgresql+psycopg://penstock@127.0.0.1:{port}/postgres"
+    run("pg_ctl", "-m", "immediate", "stop")
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    """A fresh catalog on each kind of database in turn."""
+    opened = open_database(url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Each kind of database in turn, empty."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/catalog.sqlite"
+    server = str(request.getfixturevalue("postgres"))
+    name = f"d{abs(hash(str(tmp_path))):x}"
+    with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return server.rpartition("/")[0] + f"/{name}"
