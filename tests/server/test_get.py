@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 from email import message_from_bytes
 
 import pytest
@@ -147,12 +148,12 @@ async def test_a_strangers_file_gets_its_digest_when_it_is_wanted(api: Api) -> N
 async def test_a_file_cut_short_while_it_is_sent_never_looks_complete(api: Api) -> None:
     path = api.services.settings.data / "files/shrinking"
     await asyncio.to_thread(path.write_bytes, b"")
-    await asyncio.to_thread(lambda: __import__("os").truncate(path, 64 << 20))
+    await asyncio.to_thread(lambda: os.truncate(path, 64 << 20))
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(b"GET /v1/files/shrinking HTTP/1.1\r\nHost: x\r\n\r\n")
     head = await reader.readuntil(b"\r\n\r\n")
 
-    await asyncio.to_thread(lambda: __import__("os").truncate(path, 1))
+    await asyncio.to_thread(lambda: os.truncate(path, 1))
     try:
         body = await reader.read()
     except ConnectionResetError:
@@ -247,3 +248,15 @@ async def test_bytes_are_the_same_from_a_store_without_descriptors(start_api: St
     assert await api.get("/v1/files/a") == DATA
     assert await api.get("/v1/files/a", Range="bytes=10-1000000") == DATA[10:1000001]
     assert hashlib.sha256(DATA).hexdigest() == (await api.put("b", DATA))["sha256"]
+
+
+async def test_a_cold_file_comes_from_the_disk_byte_for_byte(api: Api) -> None:
+    await api.put("cold", DATA)
+
+    def evict() -> None:
+        with (api.services.settings.data / "files/cold").open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+    await asyncio.to_thread(evict)
+
+    assert await api.get("/v1/files/cold") == DATA

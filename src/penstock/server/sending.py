@@ -10,7 +10,7 @@ from penstock.errors import PreconditionFailed, RangeNotSatisfiable
 from penstock.octets.ranges import Span
 from penstock.server.context import BEGUN, SENT
 from penstock.server.services import services_of
-from penstock.server.wire import Wire, open_wire
+from penstock.server.wire import Wire
 
 SendSpan = Callable[[Wire, int, int], Awaitable[None]]
 """Sends the bytes start to stop of a representation."""
@@ -41,7 +41,7 @@ async def answer(
     await response.prepare(request)
     request[BEGUN] = response
     if request.method != "HEAD" and plan.pieces:
-        async with open_wire(request, response, settings.stall_timeout) as wire:
+        async with Wire(request, settings.stall_timeout) as wire:
             try:
                 for piece in plan.pieces:
                     if isinstance(piece, Span):

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from aiohttp import web
 
@@ -25,26 +25,18 @@ _PAGES_PROBED = 128 << 10
 _TURN = 8 << 20
 
 
-class Wire(Protocol):
-    """Where the bytes of one response's body go."""
+class Wire:
+    """Where the bytes of one response's body go: a duplicate of the connection's socket.
 
-    async def send(self, data: bytes, *, more: bool = False) -> None:
-        """Send bytes; ``more`` says that further ones follow at once."""
-
-    async def send_file(self, fd: int, start: int, stop: int) -> None:
-        """Send bytes ``start`` to ``stop`` of an open file.
-
-        :raises SourceChanged: the file ends before ``stop``.
-        """
-
-
-class SocketWire:
-    """Writes to a duplicate of a plain TCP connection's socket."""
+    For plain TCP only; with TLS the bytes would have to pass through the transport.
+    """
 
     def __init__(self, request: web.Request, stall_timeout: float) -> None:
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client left")
+        if transport.get_extra_info("sslcontext") is not None:
+            raise NotImplementedError("TLS is for a reverse proxy in front")
         self._transport = transport
         self._socket: socket.socket = transport.get_extra_info("socket").dup()
         self._stall_timeout = stall_timeout
@@ -69,6 +61,10 @@ class SocketWire:
         self._socket.close()
 
     async def send(self, data: bytes, *, more: bool = False) -> None:
+        """Send bytes; ``more`` says that further ones follow at once.
+
+        :raises Stalled: the client reads nothing for the stall timeout.
+        """
         flags = socket.MSG_MORE if more else 0
         view = memoryview(data)
         while view:
@@ -76,6 +72,11 @@ class SocketWire:
             view = view[count:]
 
     async def send_file(self, fd: int, start: int, stop: int) -> None:
+        """Send bytes ``start`` to ``stop`` of an open file.
+
+        :raises SourceChanged: the file ends before ``stop``.
+        :raises Stalled: the client reads nothing for the stall timeout.
+        """
         out = self._socket.fileno()
         while start < stop:
             count = min(STRETCH, stop - start)
@@ -135,49 +136,6 @@ class SocketWire:
             raise Stalled(f"the client read nothing for {self._stall_timeout:g} seconds") from None
         finally:
             self._loop.remove_writer(fd)
-
-
-class StreamWire:
-    """Writes through aiohttp, for connections whose socket cannot be written to (TLS)."""
-
-    def __init__(self, response: web.StreamResponse, stall_timeout: float) -> None:
-        self._response = response
-        self._stall_timeout = stall_timeout
-        self.sent = 0
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        return None
-
-    async def send(self, data: bytes, *, more: bool = False) -> None:
-        try:
-            async with asyncio.timeout(self._stall_timeout):
-                await self._response.write(data)
-        except TimeoutError:
-            raise Stalled(f"the client read nothing for {self._stall_timeout:g} seconds") from None
-        self.sent += len(data)
-
-    async def send_file(self, fd: int, start: int, stop: int) -> None:
-        while start < stop:
-            count = min(STRETCH, stop - start)
-            data = await use_in_thread(os.pread, fd, count, start)
-            if not data:
-                raise SourceChanged("a file became shorter while it was sent")
-            await self.send(data)
-            start += len(data)
-
-
-def open_wire(
-    request: web.Request, response: web.StreamResponse, stall_timeout: float
-) -> SocketWire | StreamWire:
-    """The fastest wire that the connection of ``request`` allows."""
-    transport = request.transport
-    plain = transport is not None and transport.get_extra_info("sslcontext") is None
-    if plain and not response.chunked:
-        return SocketWire(request, stall_timeout)
-    return StreamWire(response, stall_timeout)
 
 
 def in_page_cache(fd: int, start: int, stop: int) -> bool:
