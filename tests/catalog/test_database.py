@@ -7,11 +7,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 import penstock.catalog
 from penstock.catalog import Selections, SqlChecksums, open_database
-from penstock.catalog.database import HEAD
+from penstock.catalog.database import HEAD, _upgrade
 from penstock.catalog.schema import metadata
 from penstock.errors import BadRequest, MissingExtra, NotFound
 from penstock.stores import Checksum, Facts
@@ -19,12 +19,23 @@ from penstock.stores import Checksum, Facts
 FACTS = Facts(Checksum(b"s" * 32, 0xFFFFFFFF), "text/plain")
 
 
-def test_the_migrations_make_the_schema_of_the_code(engine: Engine) -> None:
-
+def difference(engine: Engine) -> list[object]:
     with engine.connect() as connection:
-        difference = compare_metadata(MigrationContext.configure(connection), metadata)
+        found: list[object] = compare_metadata(MigrationContext.configure(connection), metadata)
+    return found
 
-    assert difference == []
+
+def test_a_new_catalog_has_the_schema_of_the_code(engine: Engine) -> None:
+    assert difference(engine) == []
+
+
+def test_the_migrations_make_the_same_schema(engine: Engine) -> None:
+    metadata.drop_all(engine)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM alembic_version"))
+        _upgrade(connection)
+
+    assert difference(engine) == []
 
 
 def test_the_newest_migration_is_the_one_the_code_expects() -> None:

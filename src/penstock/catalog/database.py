@@ -3,15 +3,32 @@
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    make_url,
+    select,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from penstock.catalog.schema import metadata
 from penstock.errors import BadRequest, MissingExtra
 
 HEAD = "0001"
 """The newest migration; a test holds it against the files."""
+
+# Alembic's own table: where a database stands.
+_version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
 
 def open_database(url: str) -> Engine:
@@ -55,23 +72,32 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -
 
 
 def _migrate(engine: Engine) -> None:
-    if _revision(engine) == HEAD:
-        return
-    # Alembic is slow to import and seldom needed.
+    with engine.begin() as connection:
+        revision = _revision(connection)
+        if revision == HEAD:
+            return
+        if revision is None:
+            # A new catalog needs no history; a test holds the migrations against this schema.
+            metadata.create_all(connection)
+            _version.create(connection, checkfirst=True)
+            connection.execute(insert(_version), {"version_num": HEAD})
+            return
+        _upgrade(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    """The migration the database is at; ``None`` for a new one."""
+    if not inspect(connection).has_table(_version.name):
+        return None
+    return connection.scalar(select(_version.c.version_num))
+
+
+def _upgrade(connection: Connection) -> None:
+    # Seldom needed, and ten megabytes of memory: not imported before.
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-
-def _revision(engine: Engine) -> str | None:
-    """The migration the database is at; ``None`` for a new one."""
-    if not inspect(engine).has_table("alembic_version"):
-        return None
-    with engine.connect() as connection:
-        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return revision
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
