@@ -48,7 +48,7 @@ def loop_guard() -> Iterator[BlockBuster]:
     """Fails a test in which our code blocks the event loop: on the disk, a lock, a sleep."""
     with blockbuster_ctx("penstock") as guard:
         # On purpose: only pages already in memory are sent there.
-        guard.functions["os.sendfile"].can_block_in("penstock/server/wire.py", "_attempt")
+        guard.functions["os.sendfile"].can_block_in("penstock/server/wire.py", "send_file")
         # A bug is being logged with its traceback: that may read source files.
         guard.functions["os.stat"].can_block_in("penstock/server/middleware.py", "errors")
         yield guard

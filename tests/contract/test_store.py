@@ -196,7 +196,9 @@ async def test_pages_join_to_the_whole_listing(store: Store, limit: int, delimit
         await put(store, name, b"x")
     whole = await store.list(delimiter=delimiter)
 
-    files, prefixes, after = [], [], ""
+    files: list[FileInfo] = []
+    prefixes: list[str] = []
+    after = ""
     while True:
         page = await store.list(after=after, limit=limit, delimiter=delimiter)
         files += page.files
@@ -217,6 +219,16 @@ async def test_a_delimiter_rolls_folders_up(store: Store) -> None:
 
     assert [info.key for info in page.files] == ["p/a"]
     assert page.prefixes == ["p/b/", "p/c/"]
+
+
+async def test_a_scan_gives_every_file_once_in_key_order(store: Store) -> None:
+    names = [f"d/{number:04}" for number in range(1500)]
+    for name in [*names, "e"]:
+        await put(store, name, b"x")
+
+    scanned = [info.key async for batch in store.scan("d/") for info in batch]
+
+    assert scanned == names
 
 
 async def test_listed_files_carry_what_stat_says(store: Store) -> None:

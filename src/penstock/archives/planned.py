@@ -1,7 +1,8 @@
 """From a selection to a planned ZIP whose members are pinned to the versions seen."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -55,29 +56,30 @@ async def plan_selection(store: Store, selection: Selection, *, most: int) -> Pl
     builder = PlanBuilder()
     base = selection.base
     count = 0
-    async for infos in _batches(store, selection):
-        count += len(infos)
-        if count > most:
-            raise TooLarge(f"more than {most:,} files are selected; choose a smaller folder")
-        complete = await _with_crc32(store, infos)
-        # Off the loop: a batch is some milliseconds of pure computing.
-        await in_thread(_add, builder, base, complete)
+    async with aclosing(_batches(store, selection)) as batches:
+        async for infos in batches:
+            count += len(infos)
+            if count > most:
+                raise TooLarge(f"more than {most:,} files are selected; choose a smaller folder")
+            complete = await _with_crc32(store, infos)
+            # Off the loop: a batch is some milliseconds of pure computing.
+            await in_thread(_add, builder, base, complete)
     plan = await in_thread(builder.build)
     renamed = {rename.index: base + rename.wanted for rename in plan.renames}
     return PlannedZip(plan, base, renamed, selection.file_name)
 
 
-async def _batches(store: Store, selection: Selection) -> AsyncIterator[list[FileInfo]]:
+async def _batches(store: Store, selection: Selection) -> AsyncGenerator[Sequence[FileInfo], None]:
     for at in range(0, len(selection.keys), _BATCH):
         yield await _stat_all(store, selection.keys[at : at + _BATCH])
     for prefix in selection.prefixes:
-        page = await store.list(prefix)
-        if not page.files:
+        found = False
+        async with aclosing(store.scan(prefix)) as batches:
+            async for infos in batches:
+                found |= bool(infos)
+                yield infos
+        if not found:
             raise NotFound(f"no file has a key that starts with {prefix!r}", missing=[prefix])
-        yield page.files
-        while page.next is not None:
-            page = await store.list(prefix, after=page.next)
-            yield page.files
 
 
 async def _stat_all(store: Store, keys: Iterable[str]) -> list[FileInfo]:
@@ -101,7 +103,7 @@ async def _stat_all(store: Store, keys: Iterable[str]) -> list[FileInfo]:
     return [info for info in found if not isinstance(info, str)]
 
 
-async def _with_crc32(store: Store, infos: list[FileInfo]) -> list[FileInfo]:
+async def _with_crc32(store: Store, infos: Sequence[FileInfo]) -> Sequence[FileInfo]:
     gate = asyncio.Semaphore(_DIGESTS_AT_ONCE)
 
     async def complete(info: FileInfo) -> FileInfo:
@@ -115,7 +117,7 @@ async def _with_crc32(store: Store, infos: list[FileInfo]) -> list[FileInfo]:
     return list(await asyncio.gather(*map(complete, infos)))
 
 
-def _add(builder: PlanBuilder, base: str, infos: list[FileInfo]) -> None:
+def _add(builder: PlanBuilder, base: str, infos: Sequence[FileInfo]) -> None:
     for info in infos:
         assert info.crc32 is not None
         builder.add(

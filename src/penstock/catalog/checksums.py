@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from itertools import islice
 
-from sqlalchemy import Engine, Row, delete, insert, select, true
+from sqlalchemy import Engine, delete, insert, select, true
 
 from penstock.catalog.schema import checksums
 from penstock.stores.interface import Checksum, Facts
@@ -28,15 +28,19 @@ class SqlChecksums:
         self._recent: OrderedDict[Version, Facts] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: str, etag: str) -> Facts | None:
+    def peek(self, key: str, etag: str) -> Facts | None:
         with self._lock:
             if (facts := self._recent.get((key, etag))) is not None:
                 self._recent.move_to_end((key, etag))
-                return facts
+            return facts
+
+    def get(self, key: str, etag: str) -> Facts | None:
+        if (facts := self.peek(key, etag)) is not None:
+            return facts
         query = select(checksums).where(checksums.c.key == key, checksums.c.etag == etag)
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
-        return None if row is None else self._remember((key, etag), _facts(row))
+        return None if row is None else self._remember((key, etag), _facts(*row[2:]))
 
     def get_many(self, versions: Iterable[Version]) -> dict[str, Facts]:
         found: dict[str, Facts] = {}
@@ -44,9 +48,9 @@ class SqlChecksums:
         with self._engine.connect() as connection:
             while wanted := dict(islice(rest, _KEYS_PER_QUERY)):
                 query = select(checksums).where(checksums.c.key.in_(list(wanted)))
-                for row in connection.execute(query):
-                    if wanted[row.key] == row.etag:
-                        found[row.key] = _facts(row)
+                for key, etag, *facts in connection.execute(query):
+                    if wanted[key] == etag:
+                        found[key] = _facts(*facts)
         return found
 
     def put(self, key: str, etag: str, facts: Facts, *, replaces: str | None = None) -> None:
@@ -75,5 +79,5 @@ class SqlChecksums:
         return facts
 
 
-def _facts(row: Row[tuple[object, ...]]) -> Facts:
-    return Facts(Checksum(row.sha256, row.crc32), row.content_type)
+def _facts(sha256: bytes | None, crc32: int, content_type: str | None) -> Facts:
+    return Facts(Checksum(sha256, crc32), content_type)

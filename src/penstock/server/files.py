@@ -58,7 +58,9 @@ async def get_file(request: web.Request) -> web.StreamResponse:
             info = await store.stat(key)
             send = partial(_send_read, store, info)
             return await answer(request, _representation(info), _headers(request, info), send)
-        opened = await open_in_thread(partial(store.open_file, key), _close)
+        opened = store.open_cached(key)
+        if opened is None:
+            opened = await open_in_thread(partial(store.open_file, key), _close)
         try:
             info = opened.info
             send = partial(_send_opened, opened)

@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 from penstock.errors import PenstockError
 from penstock.server import problems
 from penstock.server.context import BEGUN, CUT, RECEIVED, REQUEST_ID, SENT
-from penstock.server.logs import log
+from penstock.server.logs import log, log_request
 from penstock.server.receiving import check_expectation
 from penstock.server.services import services_of
 
@@ -35,16 +35,17 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _log_line(request: web.Request, status: int, seconds: float) -> None:
-    log.info(
-        "request",
-        request_id=request[REQUEST_ID],
-        method=request.method,
-        path=request.rel_url.raw_path,
-        status=status,
-        seconds=round(seconds, 6),
-        received=request.get(RECEIVED, 0),
-        sent=request.get(SENT, 0),
-        remote=request.remote,
+    log_request(
+        {
+            "request_id": request[REQUEST_ID],
+            "method": request.method,
+            "path": request.rel_url.raw_path,
+            "status": status,
+            "seconds": round(seconds, 6),
+            "received": request.get(RECEIVED, 0),
+            "sent": request.get(SENT, 0),
+            "remote": request.remote,
+        }
     )
 
 

@@ -8,8 +8,6 @@ transport's own descriptor). Nothing is buffered here, so a slow client costs no
 import asyncio
 import os
 import socket
-from collections.abc import Callable
-from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -26,7 +24,7 @@ _TURN = 8 << 20
 
 
 class Wire:
-    """Where the bytes of one response's body go: a duplicate of the connection's socket.
+    """Where the bytes of one response's body go: the connection's own socket.
 
     For plain TCP only; with TLS the bytes would have to pass through the transport.
     """
@@ -38,9 +36,11 @@ class Wire:
         if transport.get_extra_info("sslcontext") is not None:
             raise NotImplementedError("TLS is for a reverse proxy in front")
         self._transport = transport
-        self._socket: socket.socket = transport.get_extra_info("socket").dup()
-        self._stall_timeout = stall_timeout
         self._loop = asyncio.get_running_loop()
+        self._stall_timeout = stall_timeout
+        # A duplicate stays ours when the transport closes its own, and may be waited for.
+        self._socket: socket.socket = transport.get_extra_info("socket").dup()
+        self._fd = self._socket.fileno()
         self._since_turn = 0
         self.sent = 0
 
@@ -68,8 +68,13 @@ class Wire:
         flags = socket.MSG_MORE if more else 0
         view = memoryview(data)
         while view:
-            count = await self._attempt(partial(self._socket.send, view, flags))
+            try:
+                count = self._socket.send(view, flags)
+            except BlockingIOError:
+                await self._writable()
+                continue
             view = view[count:]
+            await self._account(count)
 
     async def send_file(self, fd: int, start: int, stop: int) -> None:
         """Send bytes ``start`` to ``stop`` of an open file.
@@ -77,17 +82,21 @@ class Wire:
         :raises SourceChanged: the file ends before ``stop``.
         :raises Stalled: the client reads nothing for the stall timeout.
         """
-        out = self._socket.fileno()
         while start < stop:
             count = min(STRETCH, stop - start)
-            # Sending pages that are not in memory would stall the loop for the disk.
-            if in_page_cache(fd, start, start + count):
-                sent = await self._attempt(partial(os.sendfile, out, fd, start, count))
-            else:
-                sent = await self._attempt_in_thread(out, fd, start, count)
+            try:
+                # Sending pages that are not in memory would stall the loop for the disk.
+                if in_page_cache(fd, start, start + count):
+                    sent = os.sendfile(self._fd, fd, start, count)
+                else:
+                    sent = await use_in_thread(os.sendfile, self._fd, fd, start, count)
+            except BlockingIOError:
+                await self._writable()
+                continue
             if sent == 0:
                 raise SourceChanged("a file became shorter while it was sent")
             start += sent
+            await self._account(sent)
 
     async def _head_is_out(self) -> None:
         """Wait until the transport has sent what aiohttp gave it."""
@@ -95,26 +104,6 @@ class Wire:
             if self._transport.is_closing():
                 raise ConnectionResetError("the client left")
             await self._writable()
-
-    async def _attempt(self, call: Callable[[], int]) -> int:
-        while True:
-            try:
-                count = call()
-            except (BlockingIOError, InterruptedError):
-                await self._writable()
-                continue
-            await self._account(count)
-            return count
-
-    async def _attempt_in_thread(self, out: int, fd: int, start: int, count: int) -> int:
-        while True:
-            try:
-                sent = await use_in_thread(os.sendfile, out, fd, start, count)
-            except (BlockingIOError, InterruptedError):
-                await self._writable()
-                continue
-            self.sent += sent
-            return sent
 
     async def _account(self, count: int) -> None:
         """Count, and let others have their turn when this client never makes us wait."""
@@ -127,15 +116,14 @@ class Wire:
     async def _writable(self) -> None:
         self._since_turn = 0
         ready = self._loop.create_future()
-        fd = self._socket.fileno()
-        self._loop.add_writer(fd, _wake, ready)
+        self._loop.add_writer(self._fd, _wake, ready)
         try:
             async with asyncio.timeout(self._stall_timeout):
                 await ready
         except TimeoutError:
             raise Stalled(f"the client read nothing for {self._stall_timeout:g} seconds") from None
         finally:
-            self._loop.remove_writer(fd)
+            self._loop.remove_writer(self._fd)
 
 
 def in_page_cache(fd: int, start: int, stop: int) -> bool:

@@ -87,7 +87,7 @@ def _next_batch(store: LocalFiles, planned: PlannedZip, segments: Iterator[Segme
 
 
 def _open(store: LocalFiles, planned: PlannedZip, member: Member) -> OpenFile:
-    opened = store.open_file(planned.key(member.index))
+    opened = store.open_file(planned.key(member.index), facts=False)
     try:
         planned.require(member.index, opened.info)
     except BaseException:

@@ -7,13 +7,12 @@ The core is :class:`Store`. What only some stores can do is a Protocol of its ow
 (:class:`LocalFiles`), so a caller asks for just the ability it uses and falls back to the core.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self, runtime_checkable
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 
-@dataclass(frozen=True, slots=True)
-class FileInfo:
+class FileInfo(NamedTuple):
     """What is known of one stored file without reading it.
 
     ``etag`` is the opaque part of a strong entity tag (RFC 9110 §8.8.3), without the quotes: it
@@ -30,16 +29,14 @@ class FileInfo:
     crc32: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Checksum:
+class Checksum(NamedTuple):
     """The digests of one version of one file; ``sha256`` only if it was taken (see settings)."""
 
     sha256: bytes | None
     crc32: int
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What the checksum book remembers of one version (key and etag) of one file."""
 
     checksum: Checksum
@@ -86,8 +83,8 @@ class Page:
     ``after`` for the following page, ``None`` on the last one.
     """
 
-    files: list[FileInfo]
-    prefixes: list[str]
+    files: Sequence[FileInfo]
+    prefixes: Sequence[str]
     next: str | None
 
 
@@ -170,6 +167,9 @@ class Store(Protocol):
         their common prefix.
         """
 
+    def scan(self, prefix: str = "") -> AsyncGenerator[Sequence[FileInfo], None]:
+        """Every file that starts with ``prefix`` in key order, in batches."""
+
     async def delete(self, key: str, *, condition: Condition = ALWAYS) -> None:
         """Remove the file; durable on return.
 
@@ -203,11 +203,21 @@ class OpenFile(Protocol):
 class LocalFiles(Protocol):
     """Ability: files have descriptors, so the kernel can send them (``sendfile``).
 
-    Blocks on the disk: call it in a worker thread. One call may open several files of a ZIP.
+    :meth:`open_file` blocks on the disk: call it in a worker thread.
     """
 
-    def open_file(self, key: str, *, etag: str | None = None) -> OpenFile:
-        """Open ``key`` for reading; same errors as :meth:`Store.read`."""
+    def open_file(self, key: str, *, etag: str | None = None, facts: bool = True) -> OpenFile:
+        """Open ``key`` for reading; same errors as :meth:`Store.read`.
+
+        Without ``facts`` the answer's digests and content type are left out, which saves looking
+        them up.
+        """
+
+    def open_cached(self, key: str) -> OpenFile | None:
+        """As :meth:`open_file` if everything it needs is in memory, else ``None``.
+
+        Never blocks: call it in the event loop.
+        """
 
 
 class ChecksumBook(Protocol):
@@ -217,7 +227,11 @@ class ChecksumBook(Protocol):
     another, so there is nothing to invalidate.
     """
 
-    def get(self, key: str, etag: str) -> Facts | None: ...
+    def get(self, key: str, etag: str) -> Facts | None:
+        """The facts of a version, if known."""
+
+    def peek(self, key: str, etag: str) -> Facts | None:
+        """As :meth:`get`, from memory only: never blocks."""
 
     def get_many(self, versions: Iterable[tuple[str, str]]) -> dict[str, Facts]:
         """The known facts by key, for (key, etag) pairs."""

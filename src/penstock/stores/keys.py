@@ -3,11 +3,15 @@
 A key is a relative UTF-8 path, at most 1,024 bytes (S3's limit), of segments joined by ``/``.
 """
 
+import re
+
 from penstock.errors import BadKey
 
 MAX_KEY_BYTES = 1024
 MAX_SEGMENT_BYTES = 255
 RESERVED = ".penstock"
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def check_key(key: str) -> str:
@@ -47,7 +51,7 @@ def _reason(key: str) -> str | None:
         return "is not valid Unicode; send it as UTF-8"
     if len(encoded) > MAX_KEY_BYTES:
         return f"is {len(encoded):,} bytes long; at most {MAX_KEY_BYTES:,} are allowed"
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in key):
+    if _CONTROL.search(key):
         return "holds a NUL or control character; remove it"
     segments = key.split("/")
     if segments[0] == RESERVED:

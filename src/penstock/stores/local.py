@@ -8,10 +8,10 @@ a file belongs to one version of it (time, size, inode) and is never trusted for
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -42,6 +42,7 @@ from penstock.stores.local_writer import (
 from penstock.stores.threads import in_thread, open_in_thread, use_in_thread
 
 PIECE = 1 << 20
+_BATCH = 1000
 _DIGEST_STRETCH = 16 << 20
 
 T = TypeVar("T")
@@ -77,17 +78,29 @@ class LocalStore:
     async def stat(self, key: str) -> FileInfo:
         return await in_thread(self._stat, key)
 
-    def open_file(self, key: str, *, etag: str | None = None) -> OpenLocalFile:
+    def open_file(self, key: str, *, etag: str | None = None, facts: bool = True) -> OpenLocalFile:
         fd = self._root.open_file(key)
         try:
             status = os.fstat(fd)
             version = etag_of(status)
             if etag is not None and version != etag:
                 raise SourceChanged(f"{key!r} changed since this transfer began; start it again")
-            return OpenLocalFile(fd, file_info(key, status, self._book.get(key, version)))
+            known = self._book.get(key, version) if facts else None
+            return OpenLocalFile(fd, file_info(key, status, known))
         except BaseException:
             os.close(fd)
             raise
+
+    def open_cached(self, key: str) -> OpenLocalFile | None:
+        fd = self._root.open_cached(key)
+        if fd is None:
+            return None
+        status = os.fstat(fd)
+        facts = self._book.peek(key, etag_of(status))
+        if facts is None:
+            os.close(fd)
+            return None
+        return OpenLocalFile(fd, file_info(key, status, facts))
 
     async def read(
         self, key: str, start: int = 0, stop: int | None = None, *, etag: str | None = None
@@ -120,6 +133,15 @@ class LocalStore:
     ) -> Page:
         wanted = Wanted(check_prefix(prefix), after, delimiter)
         return await in_thread(self._list, wanted, limit)
+
+    async def scan(self, prefix: str = "") -> AsyncGenerator[Sequence[FileInfo], None]:
+        # One walk, resumed batch by batch: no folder is read twice.
+        found = await in_thread(walk, self._root.fd, Wanted(check_prefix(prefix), "", ""))
+        try:
+            while infos := await use_in_thread(self._described, found, _BATCH):
+                yield infos
+        finally:
+            await use_in_thread(found.close)
 
     async def delete(self, key: str, *, condition: Condition = ALWAYS) -> None:
         await asyncio.shield(self._in_writer(self._delete, key, condition))
@@ -184,14 +206,17 @@ class LocalStore:
         with closing(walk(self._root.fd, wanted)) as found:
             items = list(islice(found, limit + 1))
         more, items = len(items) > limit, items[:limit]
-        facts = self._book.get_many(
-            (key, etag_of(status)) for key, status in items if status is not None
-        )
         return Page(
-            files=list(_infos(items, facts)),
+            files=self._described(iter(items), limit),
             prefixes=[key for key, status in items if status is None],
             next=items[-1][0] if more else None,
         )
+
+    def _described(self, found: Iterator[Found], most: int) -> Sequence[FileInfo]:
+        """The next files of a walk, with what is known of them."""
+        files = [(key, status) for key, status in islice(found, most) if status is not None]
+        facts = self._book.get_many((key, etag_of(status)) for key, status in files)
+        return [file_info(key, status, facts.get(key)) for key, status in files]
 
     def _delete(self, key: str, condition: Condition) -> None:
         with self._root.exclusive():
@@ -227,7 +252,7 @@ class LocalStore:
             opened.close()
         facts = Facts(Checksum(digester.sha256, digester.crc32), info.content_type)
         await in_thread(self._book.put, info.key, info.etag, facts)
-        return replace(info, sha256=digester.sha256, crc32=digester.crc32)
+        return info._replace(sha256=digester.sha256, crc32=digester.crc32)
 
 
 def _digest_stretch(fd: int, digester: Digester, size: int) -> None:
@@ -238,9 +263,3 @@ def _digest_stretch(fd: int, digester: Digester, size: int) -> None:
         if not data:
             raise SourceChanged("the file became shorter while it was read; try again")
         digester.update(data)
-
-
-def _infos(items: Iterable[Found], facts: dict[str, Facts]) -> Iterable[FileInfo]:
-    for key, status in items:
-        if status is not None:
-            yield file_info(key, status, facts.get(key))

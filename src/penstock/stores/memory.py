@@ -5,8 +5,7 @@ Everything is gone when the process ends, and every file costs its size in memor
 
 import itertools
 import time
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Self
 
 from penstock.errors import KeyConflict, NotFound, PreconditionFailed, SourceChanged
@@ -74,6 +73,9 @@ class MemoryStore:
                 files.append(self._files[key][0])
         return Page(files, prefixes, next=None)
 
+    async def scan(self, prefix: str = "") -> AsyncGenerator[Sequence[FileInfo], None]:
+        yield (await self.list(prefix, limit=len(self._files) + 1)).files
+
     async def delete(self, key: str, *, condition: Condition = ALWAYS) -> None:
         info, _ = self._get(key)
         self._require(condition, info.etag, key)
@@ -96,7 +98,7 @@ class MemoryStore:
         current = self._files.get(info.key)
         self._require(condition, current[0].etag if current else None, info.key)
         self._refuse_conflict(info.key)
-        stored = replace(info, etag=f"m{next(self._versions):x}")
+        stored = info._replace(etag=f"m{next(self._versions):x}")
         self._files[info.key] = (stored, data)
         return stored
 
