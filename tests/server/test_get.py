@@ -234,7 +234,9 @@ async def test_the_listing_shows_folders(api: Api, etag: str) -> None:
     assert await response.json() == {"files": [], "prefixes": ["docs/"], "next": None}
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "delimiter=x", "prefix=/"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=1001", "limit=00010000", "limit=x", "delimiter=x", "prefix=/"]
+)
 async def test_a_listing_that_cannot_be_is_refused(api: Api, query: str) -> None:
     response, _ = await api.call("GET", f"/v1/files?{query}")
 

@@ -111,6 +111,10 @@ async def test_a_selection_that_cannot_be_is_refused(stocked: Api, spec: object)
     assert (await post(stocked, "/v1/zip", spec))[0] == 400
 
 
+async def test_a_post_of_what_the_client_has_fails_its_precondition(stocked: Api) -> None:
+    assert (await post(stocked, "/v1/zip", ALL, If_None_Match="*"))[0] == 412
+
+
 async def test_a_link_can_be_fetched_with_get_and_ranges(stocked: Api) -> None:
     status, body = await post(stocked, "/v1/zips", ALL | {"name": "all"})
     link = json.loads(body)

@@ -45,11 +45,15 @@ def test_every_start_of_a_key_is_a_prefix(key: str) -> None:
     except BadKey:
         return
     for end in range(len(key) + 1):
-        if key[:end] not in (".penstock", ".penstock/"):
-            assert check_prefix(key[:end]) == key[:end]
+        assert check_prefix(key[:end]) == key[:end]
 
 
-@pytest.mark.parametrize("prefix", ["/", "../", "a/../b", "a//", "\0"])
+@pytest.mark.parametrize("prefix", ["", ".", "..", ".penstock", "a/.", "x" * 255, "a/b/"])
+def test_what_may_still_grow_into_a_key_is_a_prefix(prefix: str) -> None:
+    assert check_prefix(prefix) == prefix
+
+
+@pytest.mark.parametrize("prefix", ["/", "../", "a/../b", "a//", "\0", ".penstock/", "x" * 256])
 def test_what_no_key_starts_with_is_no_prefix(prefix: str) -> None:
     with pytest.raises(BadKey):
         check_prefix(prefix)

@@ -117,7 +117,8 @@ async def _check_early(store: Store, key: str, condition: Condition) -> bool:
 def _limit(value: str | None) -> int:
     if value is None:
         return _MOST_LISTED
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:5]) <= _MOST_LISTED:
+    digits = value.isascii() and value.isdigit() and len(value) <= len(str(_MOST_LISTED))
+    if not digits or not 1 <= int(value) <= _MOST_LISTED:
         raise BadRequest(f"limit must be a number from 1 to {_MOST_LISTED}")
     return int(value)
 

@@ -11,6 +11,7 @@ from penstock.errors import CannotListen
 from penstock.server.logs import log
 from penstock.server.services import SERVICES, Traffic
 
+_LONGEST_LINE = 64 << 10
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -57,6 +58,8 @@ def make_runner(app: web.Application) -> web.AppRunner:
         # The same limit bounds a request head that dribbles in and an idle connection.
         keepalive_timeout=app[SERVICES].settings.idle_timeout,
         auto_decompress=False,
+        # Keys and prefixes of a ZIP may stand in the URL.
+        max_line_size=_LONGEST_LINE,
         shutdown_timeout=1.0,
     )
 

@@ -29,7 +29,8 @@ async def answer(
     """
     settings = services_of(request).settings
     plan = plan_download(request.headers, what, now=time.time(), most_ranges=settings.max_ranges)
-    if plan.status == 412:
+    # Only a GET or HEAD has "not modified" for an answer (RFC 9110 §13.1.2).
+    if plan.status == 412 or (plan.status == 304 and request.method == "POST"):
         raise PreconditionFailed("the file is not the version that the request asks for")
     if plan.status == 416:
         raise RangeNotSatisfiable(

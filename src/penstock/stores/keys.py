@@ -31,10 +31,10 @@ def check_prefix(prefix: str) -> str:
     :raises BadKey: no key can start with it.
     """
     folder, slash, start = prefix.rpartition("/")
-    # The last segment may still grow into a legal one ("." into ".git"), the others may not.
     reason = _reason(folder) if slash else None
-    if reason is None and start:
-        reason = _reason(start + "x")
+    # The last segment may still grow into a legal one: "." into ".git".
+    if reason is None and start not in ("", ".", "..", RESERVED):
+        reason = _reason(start)
     if reason is not None:
         raise BadKey(f"the prefix {_shown(prefix)} {reason}")
     return prefix

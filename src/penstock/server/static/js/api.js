@@ -1,0 +1,105 @@
+// The HTTP interface, as this page uses it. Whatever fails, fails as a Problem.
+
+import { fileUrl } from "./keys.js";
+
+const UNREACHABLE = "The server cannot be reached. Check that it is running, then try again.";
+
+/** An error to show: the server's problem document (RFC 9457), or what happened on the way to it. */
+export class Problem extends Error {
+  constructor({ status = 0, code = "unreachable", detail = UNREACHABLE, retryAfter = null } = {}) {
+    super(detail);
+    Object.assign(this, { status, code, detail, retryAfter });
+  }
+}
+
+/** The server's details begin in lower case, to be put into a sentence; here they stand alone. */
+function sentence(text) {
+  const whole = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(whole) ? whole : `${whole}.`;
+}
+
+/** The problem in a response body, or one made up from the status when there is none. */
+export function problemFrom(status, text, retryAfter = null) {
+  let body = {};
+  try {
+    body = JSON.parse(text) ?? {};
+  } catch { /* not JSON: a proxy answered, the status has to do */ }
+  return new Problem({
+    status,
+    code: body.code ?? "internal",
+    detail: sentence(body.detail ?? body.title ?? `the server answered with status ${status}`),
+    retryAfter: Number.parseFloat(retryAfter) || null,
+  });
+}
+
+async function call(url, options = {}) {
+  let response;
+  try {
+    response = await fetch(url, { cache: "no-store", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem();
+  }
+  if (!response.ok) {
+    throw problemFrom(response.status, await response.text(), response.headers.get("Retry-After"));
+  }
+  return response;
+}
+
+/** One page: `{files, prefixes, next}`. */
+export async function list(prefix, { after = "", delimiter = "/", limit = 1000, signal } = {}) {
+  const query = new URLSearchParams({ prefix, limit });
+  if (after) query.set("after", after);
+  if (delimiter) query.set("delimiter", delimiter);
+  return (await call(`/v1/files?${query}`, { signal })).json();
+}
+
+/** Every file below a prefix, page by page. */
+export async function* filesBelow(prefix) {
+  let after = "";
+  do {
+    const page = await orNothing(list(prefix, { after, delimiter: "" }), { files: [], next: null });
+    yield page.files;
+    after = page.next;
+  } while (after);
+}
+
+/** Whether a file is stored under exactly this key: it sorts before all it is a prefix of. */
+export async function isStored(key) {
+  const page = await orNothing(list(key, { delimiter: "", limit: 1 }), { files: [] });
+  return page.files[0]?.key === key;
+}
+
+/** Under a key that cannot be, nothing is stored. The upload will be told why it cannot be. */
+export async function orNothing(answer, nothing) {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error.status !== 400) throw error;
+    return nothing;
+  }
+}
+
+/** Delete a file; one that is gone already is as good as deleted. */
+export async function remove(key) {
+  try {
+    await call(fileUrl(key), { method: "DELETE" });
+  } catch (error) {
+    if (error.status !== 404) throw error;
+  }
+}
+
+/** Have a ZIP planned: `{url, name, size, entries, renamed, expires}`. */
+export async function planZip(selection) {
+  const response = await call("/v1/zips", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(selection),
+  });
+  return response.json();
+}
+
+/** `{name, version, limits}`. */
+export async function serverInfo() {
+  return (await call("/v1/server")).json();
+}

@@ -1,0 +1,69 @@
+// The page of files: joins the folder, the selection and the uploads.
+
+import { serverInfo } from "./api.js";
+import { byId, setText } from "./dom.js";
+import { startBar } from "./files/bar.js";
+import { showHeading } from "./files/heading.js";
+import { Listing } from "./files/listing.js";
+import { removeSelected } from "./files/remove.js";
+import { Selection } from "./files/selection.js";
+import { Table } from "./files/table.js";
+import { downloadZip } from "./files/zip.js";
+import { currentPrefix, followRoute } from "./route.js";
+import { takeIn } from "./uploads/intake.js";
+import { Panel } from "./uploads/panel.js";
+import { UploadQueue } from "./uploads/queue.js";
+import { startSources } from "./uploads/sources.js";
+
+const REFRESH_MS = 1500;
+
+const listing = new Listing();
+const selection = new Selection();
+const queue = new UploadQueue();
+
+function show(prefix, options) {
+  selection.clear();
+  showHeading(prefix, options);
+  return listing.open(prefix);
+}
+
+async function remove(event) {
+  const { folders, keys } = selection;
+  if (!(await removeSelected({ folders, keys }, event.currentTarget ?? byId("delete-selection")))) return;
+  selection.clear();
+  await listing.refresh();
+  byId("folder-name").focus();
+}
+
+/** What has arrived in the folder shown appears in it, though not more often than need be. */
+function followUploads() {
+  let timer = null;
+  queue.addEventListener("upload", ({ detail: upload }) => {
+    if (upload.state !== "done" || !upload.key.startsWith(listing.prefix)) return;
+    timer ??= setTimeout(() => {
+      timer = null;
+      listing.refresh();
+    }, queue.busy ? REFRESH_MS : 100);
+  });
+}
+
+async function showServer() {
+  try {
+    const { version, limits } = await serverInfo();
+    setText(byId("server-name"), `Penstock ${version}`);
+    queue.maxBody = limits?.max_body ?? null;
+  } catch { /* the listing already says so if the server is gone */ }
+}
+
+new Table(listing, selection);
+new Panel(queue);
+startBar(listing, selection, {
+  zipSelection: (event) => downloadZip({ prefix: listing.prefix, folders: selection.folders, keys: selection.keys }, event.currentTarget),
+  zipFolder: (event) => downloadZip({ prefix: listing.prefix, folders: [listing.prefix], keys: [] }, event.currentTarget),
+  remove,
+});
+startSources((found) => takeIn(queue, listing.prefix, found));
+followUploads();
+followRoute((prefix) => show(prefix, { focus: true }));
+show(currentPrefix());
+showServer();

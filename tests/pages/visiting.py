@@ -1,0 +1,89 @@
+"""A tab of the browser, in the words of someone who uses the pages."""
+
+from collections.abc import Awaitable, Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import CDPSession, Locator, Page, expect
+
+from tests.serving import RunningServer
+
+_AXE = resources.files("axe_playwright_python") / "axe.min.js"
+_AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+class Visit:
+    """One tab on one server, and what it did."""
+
+    def __init__(self, page: Page, server: RunningServer) -> None:
+        self.page = page
+        self.server = server
+        self.requested: list[str] = []
+        self.complaints: list[str] = []
+        self._network: CDPSession | None = None
+        page.on("request", lambda request: self.requested.append(request.url))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda message: self._said(message.type, message.text))
+
+    def _said(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.complaints.append(text)
+
+    async def go(self, folder: str = "") -> None:
+        """Open the page of a folder (a prefix) and wait until it is shown."""
+        await self.page.goto(f"{self.server.url}/?prefix={folder}")
+        await self.shown()
+
+    async def shown(self) -> None:
+        await expect(self.page.locator("#listing")).to_have_attribute("aria-busy", "false")
+
+    def row(self, name: str) -> Locator:
+        """The row of the table that is named so."""
+        return self.page.get_by_role("row").filter(has=self.page.get_by_text(name, exact=True))
+
+    async def lists(self, *names: str) -> None:
+        """Wait until the table lists these, from top to bottom, and nothing else."""
+        await expect(self.page.locator("#rows .entry-name")).to_have_text(names)
+
+    async def tick(self, *names: str) -> None:
+        for name in names:
+            await self.page.get_by_role("checkbox", name=f"Select {name}", exact=True).check()
+
+    async def add_files(self, *files: Path) -> None:
+        await self.page.locator("#pick-files").set_input_files(files)
+
+    async def add_folder(self, folder: Path) -> None:
+        await self.page.locator("#pick-folder").set_input_files(folder)
+
+    async def uploaded(self, count: int) -> None:
+        """Wait until so many uploads are stored."""
+        done = self.page.locator('.upload[data-state="done"]')
+        await expect(done).to_have_count(count, timeout=20_000)
+
+    async def slow_down(self, bytes_per_second: int) -> None:
+        """Let uploads pass at this rate; -1 for as fast as they go."""
+        if self._network is None:
+            self._network = await self.page.context.new_cdp_session(self.page)
+            await self._network.send("Network.enable")
+        conditions = {"offline": False, "latency": 0, "downloadThroughput": -1}
+        await self._network.send(
+            "Network.emulateNetworkConditions", {**conditions, "uploadThroughput": bytes_per_second}
+        )
+
+    async def axe(self, exclude: str = "#none") -> list[str]:
+        """What axe finds wrong with the page as it is now."""
+        await self.page.evaluate(_AXE.read_text(encoding="utf-8"))
+        found: dict[str, Any] = await self.page.evaluate(
+            "([exclude, tags]) => axe.run({exclude: [exclude]}, {runOnly: tags})",
+            [exclude, _AXE_RULES],
+        )
+        return [
+            f"{violation['id']}: {node['html']} {node['failureSummary']}"
+            for violation in found["violations"]
+            for node in violation["nodes"]
+        ]
+
+
+OpenVisit = Callable[..., Awaitable[Visit]]
+Stored = Callable[[dict[str, bytes]], str]
