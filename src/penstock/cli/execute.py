@@ -1,0 +1,94 @@
+"""Running a command's coroutine: interrupts, errors, results, progress."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from penstock.cli.render import Render
+from penstock.cli.tally import Tally
+from penstock.errors import Exit, PenstockError
+
+if TYPE_CHECKING:
+    from penstock.client import Done
+
+AGAIN = "running the same command again goes on where this one stopped"
+
+
+class Interrupted(Exception):
+    """SIGINT came and the work was stopped in good order."""
+
+
+def execute(render: Render, tally: Tally, work: Coroutine[Any, Any, None], hint: str = "") -> Exit:
+    """Run the work to its end and sum it up; ``hint`` is told to whoever interrupts it."""
+    try:
+        asyncio.run(_interruptible(work))
+    except Interrupted:
+        message = f"interrupted; {hint}" if hint else "interrupted"
+        tally.fail(Exit.INTERRUPTED)
+        render.refused(message, Exit.INTERRUPTED)
+        render.summary(tally)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except (PenstockError, OSError) as error:
+        code = render.failed(error)
+        tally.fail(code)
+        render.summary(tally)
+        return code
+    render.summary(tally)
+    return tally.exit_code
+
+
+async def report(
+    results: AsyncGenerator["Done", None],
+    say: Callable[["Done"], None],
+    render: Render,
+    tally: Tally,
+    finish: Callable[[str], None] = lambda key: None,
+) -> None:
+    """Say and count each result; ``finish`` hears which keys are through."""
+    async with aclosing(results):
+        async for done in results:
+            finish(done.key)
+            if done.error is None:
+                tally.add(done)
+                say(done)
+            else:
+                tally.fail(render.failed(done.error, key=done.key))
+
+
+async def _interruptible(work: Coroutine[Any, Any, None]) -> None:
+    """The work; the first SIGINT ends it politely, the second one at once."""
+    task = asyncio.ensure_future(work)
+    interrupts = 0
+
+    def interrupt() -> None:
+        nonlocal interrupts
+        interrupts += 1
+        if interrupts > 1:
+            _leave()
+        task.cancel()
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    if not os.environ.get("PENSTOCK_DEBUG"):
+        # What connections that were cut leave behind is told by the errors of their transfers.
+        loop.set_exception_handler(lambda loop, context: None)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if interrupts:
+            raise Interrupted from None
+        raise
+
+
+def _leave() -> None:
+    if sys.stderr.isatty():
+        click.echo("\x1b[?25h", nl=False, err=True)  # the progress bar may have hidden the cursor
+    os._exit(Exit.INTERRUPTED)

@@ -1,0 +1,191 @@
+"""What people and programs read: the only place that knows human and JSON lines.
+
+Results go to standard output, errors of the human form to standard error. The JSON form is one
+object per line with a ``message_type``: ``stored``, ``fetched``, ``file``, ``folder``,
+``removed``, ``zip``, ``error`` and at the end ``summary``; errors are among the results.
+"""
+
+import json as json_format
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from penstock.cli.sizes import human_size
+from penstock.errors import Exit, PenstockError
+
+if TYPE_CHECKING:
+    from penstock.cli.tally import Tally
+    from penstock.client import Done, FileInfo, ZipInfo
+
+
+class Render(Protocol):
+    """Says what a command did. Each method is one kind of message."""
+
+    def stored(self, done: "Done") -> None: ...
+
+    def fetched(self, done: "Done") -> None: ...
+
+    def file(self, info: "FileInfo", *, long: bool) -> None: ...
+
+    def folder(self, prefix: str, *, long: bool) -> None: ...
+
+    def removed(self, key: str) -> None: ...
+
+    def zipped(self, info: "ZipInfo", target: str) -> None: ...
+
+    def failed(self, error: Exception, **about: str) -> Exit:
+        """An error, and what it is about; answers its exit code."""
+
+    def refused(self, message: str, code: int) -> None:
+        """The command line is not understood, or somebody interrupted."""
+
+    def summary(self, tally: "Tally") -> None: ...
+
+
+def make_render(*, json: bool, quiet: bool, out: TextIO | None = None) -> Render:
+    """The lines that were asked for; ``out`` takes results instead of standard output."""
+    return JsonLines() if json else HumanLines(quiet, out)
+
+
+class HumanLines:
+    """One short line per result, nothing at all when ``quiet``; errors always."""
+
+    def __init__(self, quiet: bool, out: TextIO | None = None) -> None:
+        self._quiet = quiet
+        self._out = out
+
+    def stored(self, done: "Done") -> None:
+        self._transferred(done.key, done)
+
+    def fetched(self, done: "Done") -> None:
+        self._transferred(done.path, done)
+
+    def _transferred(self, name: str, done: "Done") -> None:
+        assert done.info is not None
+        note = "  already there" if done.skipped else ""
+        self._say(f"{printable(name)}  {human_size(done.info.size)}{note}")
+
+    def file(self, info: "FileInfo", *, long: bool) -> None:
+        when = info.modified.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        facts = f"{human_size(info.size):>10}  {when}  " if long else ""
+        self._say(facts + printable(info.key))
+
+    def folder(self, prefix: str, *, long: bool) -> None:
+        self._say((" " * 33 if long else "") + printable(prefix))
+
+    def removed(self, key: str) -> None:
+        self._say(f"{printable(key)}  removed")
+
+    def zipped(self, info: "ZipInfo", target: str) -> None:
+        self._say(f"{printable(target)}  {human_size(info.size)}  {_files(info.entries)}")
+        for key, name in info.renamed:
+            self._say(f"  {printable(key)} is named {printable(name)} in it")
+
+    def failed(self, error: Exception, **about: str) -> Exit:
+        facts = describe(error)
+        detail = facts["detail"]
+        subject = "".join(f"{value}: " for value in about.values() if not _names(detail, value))
+        _complain(subject + detail)
+        return Exit(facts["exit_code"])
+
+    def refused(self, message: str, code: int) -> None:
+        _complain(message)
+
+    def summary(self, tally: "Tally") -> None:
+        if tally.items < 2 or tally.command not in ("put", "get"):
+            return
+        facts = [f"{_files(tally.done)}, {human_size(tally.bytes)} in {tally.seconds:.1f} s"]
+        if tally.skipped:
+            facts.append(f"{tally.skipped} already there")
+        if tally.failed:
+            facts.append(f"{tally.failed} failed")
+        self._say(", ".join(facts))
+
+    def _say(self, line: str) -> None:
+        if not self._quiet:
+            (self._out or sys.stdout).write(line + "\n")
+
+
+class JsonLines:
+    """One JSON object per line on standard output."""
+
+    def stored(self, done: "Done") -> None:
+        _emit("stored", source=done.path, **_transferred(done))
+
+    def fetched(self, done: "Done") -> None:
+        _emit("fetched", target=done.path, **_transferred(done))
+
+    def file(self, info: "FileInfo", *, long: bool) -> None:
+        _emit("file", **info.to_json())
+
+    def folder(self, prefix: str, *, long: bool) -> None:
+        _emit("folder", prefix=prefix)
+
+    def removed(self, key: str) -> None:
+        _emit("removed", key=key)
+
+    def zipped(self, info: "ZipInfo", target: str) -> None:
+        _emit("zip", target=target, **info.to_json())
+
+    def failed(self, error: Exception, **about: str) -> Exit:
+        facts = describe(error)
+        _emit("error", **{**facts, **about})
+        return Exit(facts["exit_code"])
+
+    def refused(self, message: str, code: int) -> None:
+        known = {int(Exit.USAGE): "usage", int(Exit.INTERRUPTED): "interrupted"}
+        _emit("error", code=known.get(code, "failed"), detail=message, exit_code=code)
+
+    def summary(self, tally: "Tally") -> None:
+        _emit("summary", **tally.to_json())
+
+
+def describe(error: Exception) -> dict[str, Any]:
+    """Code, text, exit code and further facts of anything that may go wrong."""
+    if isinstance(error, PenstockError):
+        extra = {name: value for name, value in error.extra.items() if name not in _IN_EVERY}
+        return {
+            **extra,
+            "code": error.code,
+            "detail": error.detail,
+            "exit_code": int(error.exit_code),
+        }
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error) or type(error).__name__
+        subject = f"{printable(str(error.filename))}: " if error.filename else ""
+        code = Exit.NOT_FOUND if isinstance(error, FileNotFoundError) else Exit.FAILED
+        return {"code": "local", "detail": subject + reason, "exit_code": int(code)}
+    detail = f"unexpected {type(error).__name__}: {error} (PENSTOCK_DEBUG=1 shows where)"
+    return {"code": "unexpected", "detail": detail, "exit_code": int(Exit.FAILED)}
+
+
+def printable(text: str) -> str:
+    """The text without anything that a terminal would act on."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
+_IN_EVERY = frozenset({"type", "title", "code", "detail", "exit_code"})
+
+
+def _names(detail: str, subject: str) -> bool:
+    """Whether a text says already what it is about."""
+    return repr(subject) in detail or f"{subject}:" in detail
+
+
+def _transferred(done: "Done") -> Mapping[str, Any]:
+    assert done.info is not None
+    return {"skipped": done.skipped, **done.info.to_json()}
+
+
+def _emit(message_type: str, **facts: Any) -> None:
+    sys.stdout.write(json_format.dumps({"message_type": message_type, **facts}) + "\n")
+    sys.stdout.flush()
+
+
+def _complain(message: str) -> None:
+    sys.stdout.flush()
+    sys.stderr.write(f"penstock: error: {printable(message)}\n")
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file" if count == 1 else f"{count:,} files"

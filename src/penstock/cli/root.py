@@ -1,0 +1,84 @@
+"""The command tree, and what happens to whatever goes wrong in it."""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from penstock import __version__
+from penstock.cli.render import make_render
+from penstock.errors import Exit
+
+# Name and summary of each command, so that help and completion need not import them.
+COMMANDS = {
+    "serve": "Run the server.",
+    "put": "Send files and folders to the server.",
+    "get": "Fetch files and folders from the server.",
+    "ls": "List what is stored.",
+    "rm": "Remove files and folders.",
+    "zip": "Fetch many files as one ZIP.",
+    "completion": "Print the completion script of a shell.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules of their own, imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"penstock.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="penstock %(version)s")
+def root() -> None:
+    """Move large files over HTTP at constant memory: put, get, zip.
+
+    Every transfer is verified, and one that was cut short goes on when the same command is run
+    again.
+    """
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; answers its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        code = root.main(arguments, prog_name="penstock", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or Exit.OK)
+    except BrokenPipeError:
+        # Whoever read our output left; there is nobody to tell. Python must not try again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+    except click.ClickException as error:
+        _usage("--json" in arguments, error)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except Exception as error:
+        if os.environ.get("PENSTOCK_DEBUG"):
+            raise
+        return make_render(json="--json" in arguments, quiet=True).failed(error)
+
+
+def _usage(json: bool, error: click.ClickException) -> None:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return
+    hint = ""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        hint = f" ({error.ctx.command_path} --help tells more)"
+    render = make_render(json=json, quiet=True)
+    render.refused(error.format_message() + hint, error.exit_code)

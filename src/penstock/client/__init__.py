@@ -1,0 +1,8 @@
+"""The Python client: put, get, list, delete and zip, with resume and verification."""
+
+from penstock.client.answers import FileInfo, Page, ZipInfo
+from penstock.client.http import Progress
+from penstock.client.session import Client
+from penstock.client.several import Done, Transfer
+
+__all__ = ["Client", "Done", "FileInfo", "Page", "Progress", "Transfer", "ZipInfo"]

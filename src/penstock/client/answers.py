@@ -1,0 +1,208 @@
+"""What the server tells, as values: files, pages of files, ZIPs, digests."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Self, TypeVar
+
+from penstock.errors import BadRequest, PenstockError
+from penstock.octets.digests import Digester, parse_digest_field
+
+T = TypeVar("T")
+
+JsonObject = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """One stored file as the server describes it.
+
+    ``size`` is bytes, ``sha256`` and ``crc32`` are lower-case hex, or ``None`` while the server
+    does not know them; ``crc32`` is told by uploads and listings only. ``etag`` carries its
+    quotes, so it can be used in ``If-Match`` as it is. ``url`` is relative to the server.
+    """
+
+    key: str
+    size: int
+    sha256: str | None
+    crc32: str | None
+    etag: str
+    modified: datetime
+    content_type: str
+    url: str
+
+    @classmethod
+    def from_json(cls, document: JsonObject) -> Self:
+        """Read the File object of the API."""
+        return cls(
+            key=str(document["key"]),
+            size=int(document["size"]),
+            sha256=document["sha256"],
+            crc32=document["crc32"],
+            etag=str(document["etag"]),
+            modified=datetime.fromisoformat(document["modified"]),
+            content_type=str(document["content_type"]),
+            url=str(document["url"]),
+        )
+
+    @classmethod
+    def from_headers(
+        cls, key: str, url: str, headers: Mapping[str, str], size: int | None = None
+    ) -> Self:
+        """Read the headers of a GET or HEAD; ``size`` if they may be those of a range."""
+        return cls(
+            key=key,
+            size=int(headers["Content-Length"]) if size is None else size,
+            sha256=sha256_of(headers),
+            crc32=None,
+            etag=headers["ETag"],
+            modified=parsedate_to_datetime(headers["Last-Modified"]),
+            content_type=headers.get("Content-Type", "application/octet-stream"),
+            url=url,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The File object of the API."""
+        return {
+            "key": self.key,
+            "size": self.size,
+            "sha256": self.sha256,
+            "crc32": self.crc32,
+            "etag": self.etag,
+            "modified": _rfc3339(self.modified),
+            "content_type": self.content_type,
+            "url": self.url,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a listing; ``next`` is where the following one starts, ``None`` at the end."""
+
+    files: list[FileInfo]
+    prefixes: list[str]
+    next: str | None
+
+    @classmethod
+    def from_json(cls, document: JsonObject) -> Self:
+        """Read the answer of ``GET /v1/files``."""
+        return cls(
+            files=[FileInfo.from_json(one) for one in document["files"]],
+            prefixes=[str(prefix) for prefix in document["prefixes"]],
+            next=document["next"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ZipInfo:
+    """A selection of files as one ZIP: ``size`` in bytes, ``crc32`` (hex) of the whole archive.
+
+    ``renamed`` pairs each key whose entry got another name with that name. ``url`` works until
+    ``expires``.
+    """
+
+    url: str
+    name: str
+    size: int
+    etag: str
+    crc32: str
+    entries: int
+    expires: datetime
+    renamed: list[tuple[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, document: JsonObject) -> Self:
+        """Read the answer of ``POST /v1/zips``."""
+        return cls(
+            url=str(document["url"]),
+            name=str(document["name"]),
+            size=int(document["size"]),
+            etag=str(document["etag"]),
+            crc32=str(document["crc32"]),
+            entries=int(document["entries"]),
+            expires=datetime.fromisoformat(document["expires"]),
+            renamed=[(str(one["from"]), str(one["to"])) for one in document["renamed"]],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of the API."""
+        return {
+            "url": self.url,
+            "name": self.name,
+            "size": self.size,
+            "etag": self.etag,
+            "crc32": self.crc32,
+            "entries": self.entries,
+            "expires": _rfc3339(self.expires),
+            "renamed": [{"from": key, "to": name} for key, name in self.renamed],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What tells one state of a remote body from another: a resume must find the same.
+
+    ``etag`` is a strong entity tag with quotes, or ``None`` when the server gave none: such a
+    body cannot be resumed. ``size`` is ``None`` when it is known only at the end.
+    """
+
+    etag: str | None
+    size: int | None
+    sha256: str | None = None
+    crc32: str | None = None
+
+    @classmethod
+    def from_headers(cls, headers: Mapping[str, str]) -> Self:
+        """Read the headers of a 200 or 206."""
+        etag = headers.get("ETag")
+        strong = etag if etag and etag.startswith('"') else None
+        return cls(etag=strong, size=_whole_size(headers), sha256=sha256_of(headers))
+
+    def agrees(self, digester: Digester) -> bool | None:
+        """Whether what was digested is this version; ``None`` if no digest of it is known."""
+        if self.size is not None and digester.size != self.size:
+            return False
+        if self.sha256 is not None:
+            return digester.sha256 is not None and digester.sha256.hex() == self.sha256
+        return f"{digester.crc32:08x}" == self.crc32 if self.crc32 is not None else None
+
+
+def sha256_of(headers: Mapping[str, str]) -> str | None:
+    """The SHA-256 (hex) in ``Repr-Digest`` (RFC 9530 §3); ``None`` if it holds none."""
+    try:
+        digest = parse_digest_field("Repr-Digest", headers.get("Repr-Digest", ""))
+    except BadRequest:
+        return None
+    return digest.hex() if digest is not None else None
+
+
+def content_range(headers: Mapping[str, str]) -> tuple[int, int | None] | None:
+    """First byte and whole size told by ``Content-Range`` (RFC 9110 §14.4)."""
+    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
+    if match is None:
+        return None
+    return int(match[1]), None if match[2] == "*" else int(match[2])
+
+
+def _rfc3339(when: datetime) -> str:
+    return when.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _whole_size(headers: Mapping[str, str]) -> int | None:
+    spread = content_range(headers)
+    if spread is not None:
+        return spread[1]
+    length = headers.get("Content-Length")
+    return int(length) if length is not None else None
+
+
+def understood(make: Callable[[Any], T], told: Any) -> T:
+    """``make(told)``, or an error that says that this is no Penstock server."""
+    try:
+        return make(told)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise PenstockError(
+            "the answer is not that of a Penstock server; check the server's address"
+        ) from error

@@ -1,0 +1,169 @@
+"""One body comes in, whole and verified, over as many connections as it takes."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import aiohttp
+from yarl import URL
+
+from penstock.client.answers import Version, content_range, sha256_of
+from penstock.client.http import Http, Progress
+from penstock.client.sinks import Sink
+from penstock.errors import (
+    DigestMismatch,
+    NotFound,
+    PenstockError,
+    PreconditionFailed,
+    RangeNotSatisfiable,
+    ServerUnavailable,
+    SourceChanged,
+)
+
+MAX_CHANGES = 5
+UNKNOWN = Version(etag=None, size=None)
+
+
+class Remote(Protocol):
+    """Something that can be fetched by GET, HEAD and Range.
+
+    ``promised`` is the version to be expected if it is known beforehand; ``headers`` are those
+    of the last answer.
+    """
+
+    url: URL
+    promised: Version | None
+    headers: Mapping[str, str]
+
+    async def renew(self) -> bool:
+        """Ask again for the address after it failed; whether there is any point."""
+
+
+async def fetch(http: Http, remote: Remote, sink: Sink, progress: Progress) -> Version:
+    """Bring ``remote`` into ``sink``, going on where ``sink`` is; answers the verified version.
+
+    :raises DigestMismatch: it is whole, but the bytes are not the right ones.
+    :raises SourceChanged: it changed again and again, or under a stream.
+    """
+    backoff = http.backoff()
+    changes = furthest = 0
+    while True:
+        furthest = max(furthest, sink.offset)
+        try:
+            await _advance(http, remote, sink, progress)
+            return await _verified(http, remote, sink)
+        except (SourceChanged, NotFound) as error:
+            changes += 1
+            if changes > MAX_CHANGES or not await _start_again(remote, sink, error):
+                raise
+            changed = SourceChanged(error.detail)
+            await http.retry(backoff, changed, progressed=False)
+        except PenstockError as error:
+            await http.retry(backoff, error, progressed=sink.offset > furthest)
+
+
+async def _start_again(remote: Remote, sink: Sink, error: PenstockError) -> bool:
+    """Prepare for another version; whether there can be one."""
+    renewed = await remote.renew()
+    if isinstance(error, SourceChanged):
+        await sink.begin(UNKNOWN)
+        return True
+    return renewed
+
+
+async def _advance(http: Http, remote: Remote, sink: Sink, progress: Progress) -> None:
+    """One request: everything from the sink's offset on, if the connection holds."""
+    version = sink.version
+    if version is not None and remote.promised and version.etag != remote.promised.etag:
+        await sink.begin(remote.promised)
+    progress(sink.offset, version.size if version else None)
+    if version is not None and version.size == sink.offset and sink.offset:
+        return await _confirm(http, remote, version)
+    headers = {"Accept-Encoding": "identity", **_resume(sink)}
+    try:
+        async with http.request("GET", remote.url, headers=headers) as response:
+            await _receive(http, response, remote, sink, progress)
+    except RangeNotSatisfiable as error:
+        raise SourceChanged(f"{remote.url} is shorter than before") from error
+
+
+def _resume(sink: Sink) -> dict[str, str]:
+    """The headers that ask for the rest of the very same version (RFC 9110 §13.1.5)."""
+    if not sink.offset or sink.version is None or sink.version.etag is None:
+        return {}
+    return {"Range": f"bytes={sink.offset}-", "If-Range": sink.version.etag}
+
+
+async def _confirm(http: Http, remote: Remote, version: Version) -> None:
+    """Everything is there already: make sure that it still is what the server has."""
+    headers = {"Accept-Encoding": "identity"}
+    told, _ = await http.ask("HEAD", remote.url, headers=headers)
+    if Version.from_headers(told).etag != version.etag:
+        raise SourceChanged(f"{remote.url} changed since its download began")
+    remote.headers = told
+
+
+async def _receive(
+    http: Http, response: aiohttp.ClientResponse, remote: Remote, sink: Sink, progress: Progress
+) -> None:
+    await _place(response, remote, sink)
+    assert sink.version is not None
+    size = sink.version.size
+    while data := await http.read(response):
+        await sink.write(data)
+        progress(sink.offset, size)
+    if size is not None and sink.offset != size:
+        raise ServerUnavailable(f"{http.base} sent {sink.offset} of {size} bytes")
+
+
+async def _place(response: aiohttp.ClientResponse, remote: Remote, sink: Sink) -> None:
+    """Make the sink ready for this body: it goes on, or starts again."""
+    version = Version.from_headers(response.headers)
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise PenstockError(f"{remote.url} came encoded although it was asked for as it is")
+    if remote.promised is not None:
+        if version.etag != remote.promised.etag:
+            raise SourceChanged(f"{remote.url} is another version than was promised")
+        version = remote.promised
+    if response.status == 206 and not _goes_on(response, version, sink):
+        raise SourceChanged(f"{remote.url} answered another range than was asked for")
+    if response.status != 206:
+        await sink.begin(version)
+    remote.headers = response.headers
+
+
+def _goes_on(response: aiohttp.ClientResponse, version: Version, sink: Sink) -> bool:
+    assert sink.version is not None
+    spread = content_range(response.headers)
+    here = sink.version
+    return (
+        spread is not None
+        and spread[0] == sink.offset
+        and (version.etag, version.size) == (here.etag, here.size)
+    )
+
+
+async def _verified(http: Http, remote: Remote, sink: Sink) -> Version:
+    version = sink.version
+    assert version is not None
+    if version.sha256 is None and version.crc32 is None and version.etag is not None:
+        version = await _ask_digest(http, remote, version)
+    if version.agrees(sink.digester) is False:
+        raise DigestMismatch(
+            f"the bytes that came from {remote.url} are not the right ones; run the command again"
+        )
+    return version
+
+
+async def _ask_digest(http: Http, remote: Remote, version: Version) -> Version:
+    """The version with its SHA-256, if the server can tell it (RFC 9530 §4)."""
+    headers = {
+        "Accept-Encoding": "identity",
+        "Want-Repr-Digest": "sha-256=10",
+        "If-Match": str(version.etag),
+    }
+    patience = http.answer_seconds(version.size)
+    try:
+        told, _ = await http.ask("HEAD", remote.url, headers=headers, answer_within=patience)
+    except PreconditionFailed as error:
+        raise SourceChanged(f"{remote.url} changed while it was fetched") from error
+    return Version(version.etag, version.size, sha256_of(told), version.crc32)

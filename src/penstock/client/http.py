@@ -1,0 +1,211 @@
+"""One server as the client sees it: addresses, requests, time limits, errors, rate limit."""
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode, urlsplit
+
+import aiohttp
+from yarl import URL
+
+from penstock import __version__
+from penstock.client.problems import error_of
+from penstock.client.retry import Backoff
+from penstock.errors import NotFound, PenstockError, ServerUnavailable
+from penstock.octets.rate import TokenBucket
+from penstock.stores.keys import check_key
+
+PIECE = 512 << 10
+SMALLEST_PIECE = 4 << 10
+LIMITED_BUFFER = 64 << 10
+CONNECT_SECONDS = 10.0
+# How fast a server surely gets through a file that it must make durable or hash before it answers.
+SLOWEST_DISK = 20e6
+
+
+class Progress(Protocol):
+    """Called with the bytes that are done and how many there are in all, if that is known.
+
+    ``done`` starts above 0 when a transfer is resumed, and falls when it must start again.
+    """
+
+    def __call__(self, done: int, total: int | None) -> None: ...
+
+
+def no_progress(done: int, total: int | None) -> None:
+    """Progress nobody looks at."""
+
+
+class Http:
+    """The connection pool to one server; made and closed inside a running event loop.
+
+    :raises ValueError: ``server`` is not an ``http://`` or ``https://`` address.
+    """
+
+    def __init__(
+        self, server: str, *, limit_rate: float | None, timeout: float, tries: int
+    ) -> None:
+        self.base = check_server(server)
+        self.timeout = timeout
+        self.piece = PIECE
+        self.expects = True
+        self._tries = tries
+        self._bucket: TokenBucket | None = None
+        self._reached = False
+        if limit_rate is not None:
+            self._bucket = TokenBucket(limit_rate)
+            self.piece = int(min(PIECE, max(SMALLEST_PIECE, self._bucket.burst)))
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, socket_factory=self._socket),
+            headers={"User-Agent": f"penstock/{__version__}"},
+            auto_decompress=False,
+            read_bufsize=self.piece,
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+    def file_path(self, key: str) -> str:
+        """The path of a file's resource.
+
+        :raises BadKey: no file can have this key.
+        """
+        return "/v1/files/" + quote(check_key(key), safe="/")
+
+    def url(self, path: str, query: Sequence[tuple[str, str]] = ()) -> URL:
+        """The address of a path of the API; percent-encoding in it is kept as it is."""
+        question = "?" + urlencode(query, quote_via=quote) if query else ""
+        return URL(f"{self.base}{path}{question}", encoded=True)
+
+    def backoff(self) -> Backoff:
+        """The waits between the tries of one transfer."""
+        return Backoff(self._tries)
+
+    async def retry(self, backoff: Backoff, error: PenstockError, *, progressed: bool) -> None:
+        """Wait before the next try, or raise ``error`` if there should be none.
+
+        A server that never answered is reported at once: it is more likely a wrong address than
+        a passing trouble.
+        """
+        if isinstance(error, ServerUnavailable) and not self._reached:
+            raise error
+        await backoff.after(error, progressed=progressed)
+
+    def answer_seconds(self, size: int | None) -> float:
+        """How long the server may think about a body of ``size`` bytes before it answers."""
+        return self.timeout + (size or 0) / SLOWEST_DISK
+
+    @asynccontextmanager
+    async def request(
+        self, method: str, url: URL, *, answer_within: float | None = None, **options: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request; the answer is there until the block ends.
+
+        ``answer_within`` seconds is the longest silence on the socket.
+
+        :raises PenstockError: the error that the server answered.
+        :raises ServerUnavailable: there was no answer, or it broke off.
+        """
+        limits = aiohttp.ClientTimeout(
+            sock_connect=CONNECT_SECONDS, sock_read=answer_within or self.timeout
+        )
+        options.setdefault("allow_redirects", method in ("GET", "HEAD"))
+        try:
+            async with self._session.request(method, url, timeout=limits, **options) as response:
+                self._reached = True
+                if response.status >= 300:
+                    raise await error_of(response)
+                yield response
+        except aiohttp.ClientConnectorError as error:
+            raise ServerUnavailable(
+                f"cannot reach {self.base} ({_reason(error)}); "
+                "is the server running, and is its address right?"
+            ) from error
+        except aiohttp.ServerTimeoutError as error:
+            raise ServerUnavailable(f"{self.base} was silent for too long") from error
+        except aiohttp.ClientError as error:
+            raise ServerUnavailable(
+                f"the connection to {self.base} broke ({_reason(error)})"
+            ) from error
+
+    async def ask(
+        self, method: str, url: URL, *, answer_within: float | None = None, **options: Any
+    ) -> tuple[Mapping[str, str], bytes]:
+        """Headers and body of a small answer, in one try."""
+        async with self.request(method, url, answer_within=answer_within, **options) as response:
+            return response.headers, await response.read()
+
+    async def call(self, method: str, url: URL, **options: Any) -> tuple[Mapping[str, str], bytes]:
+        """As :meth:`ask`, with as many tries as it takes."""
+        backoff, tried = self.backoff(), False
+        while True:
+            try:
+                return await self.ask(method, url, **options)
+            except PenstockError as error:
+                if tried and method == "DELETE" and isinstance(error, NotFound):
+                    return {}, b""  # the earlier try did it, only its answer was lost
+                await self.retry(backoff, error, progressed=False)
+                tried = True
+
+    async def read(self, response: aiohttp.ClientResponse) -> bytes:
+        """The next bytes of a body, at the limited rate; empty at its end."""
+        if self._bucket is None:
+            return await response.content.readany()
+        data = await response.content.read(self.piece)
+        await self.throttle(len(data))
+        return data
+
+    async def throttle(self, n: int) -> None:
+        """Wait as long as the rate limit asks for after ``n`` more bytes."""
+        if self._bucket is None:
+            return
+        wait = self._bucket.delay(asyncio.get_running_loop().time(), n)
+        if wait > 0:
+            await asyncio.sleep(wait)
+
+    def _socket(self, address: Any) -> socket.socket:
+        """A socket that, under a rate limit, lets the kernel fetch little ahead of us."""
+        family, kind, protocol = address[:3]
+        made = socket.socket(family=family, type=kind, proto=protocol)
+        if self._bucket is not None:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LIMITED_BUFFER)
+        return made
+
+
+def json_of(body: bytes) -> Any:
+    """A JSON answer; ``None`` if it is none."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def check_server(server: str) -> str:
+    """The address without a slash at its end.
+
+    :raises ValueError: it is not an ``http://`` or ``https://`` address.
+    """
+    parts = urlsplit(server)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{server!r} is not a server's address, such as http://127.0.0.1:8080")
+    if parts.query or parts.fragment:
+        raise ValueError(f"{server!r} must end after the path")
+    return server.rstrip("/")
+
+
+def _reason(error: aiohttp.ClientError) -> str:
+    """Why a connection failed, in few words; the library's own texts tell of its insides."""
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the answer was cut short"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the server hung up"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    if isinstance(error, aiohttp.ClientConnectorError):  # name look-ups have negative numbers
+        return error.strerror or str(error)
+    return type(error).__name__

@@ -1,0 +1,197 @@
+"""The client: one object that speaks to one server."""
+
+from collections.abc import AsyncGenerator, Callable, Iterable
+from typing import Self
+
+from penstock.client import folders, listing
+from penstock.client.answers import FileInfo, Page, ZipInfo
+from penstock.client.get import get
+from penstock.client.http import Http, Progress, check_server, no_progress
+from penstock.client.put import put
+from penstock.client.readers import Path, Source
+from penstock.client.several import Done, Meters, Several, Transfer
+from penstock.client.targets import Target
+from penstock.client.zips import zip_to
+
+
+def _no_meters(key: str) -> Progress:
+    return no_progress
+
+
+class Client:
+    """Puts, gets, lists, deletes and zips the files of a Penstock server.
+
+    Use it as an asynchronous context manager::
+
+        async with Client("http://127.0.0.1:8080") as client:
+            await client.put("film.mkv", "films/film.mkv")
+
+    ``limit_rate`` is bytes per second for all transfers of this client together. ``timeout`` is
+    how many seconds the connection may be silent. Broken connections, timeouts and answers that
+    tell of a passing trouble are tried again, with growing pauses, until ``tries`` in a row
+    brought nothing; a server that never answered is reported at once.
+
+    Every transfer is verified: SHA-256 for files, CRC-32 for ZIPs. Errors are those of
+    :mod:`penstock.errors`, and ``OSError`` for the local disk.
+
+    :raises ValueError: ``server`` is not an ``http://`` or ``https://`` address.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        *,
+        limit_rate: float | None = None,
+        timeout: float = 60.0,
+        tries: int = 8,
+    ) -> None:
+        check_server(server)
+        self._make: Callable[[], Http] = lambda: Http(
+            server, limit_rate=limit_rate, timeout=timeout, tries=tries
+        )
+        self._opened: Http | None = None
+
+    async def __aenter__(self) -> Self:
+        self._opened = self._make()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._opened is not None:
+            await self._opened.close()
+            self._opened = None
+
+    @property
+    def _http(self) -> Http:
+        if self._opened is None:
+            raise RuntimeError("use the client inside 'async with Client(…) as client:'")
+        return self._opened
+
+    async def put(
+        self,
+        source: Source,
+        key: str,
+        *,
+        content_type: str | None = None,
+        progress: Progress = no_progress,
+    ) -> FileInfo:
+        """Store ``source`` (a path, a binary stream, an iterator of bytes) at ``key``.
+
+        A file is sent only if the server does not hold the same bytes at ``key`` already. Without
+        ``content_type`` the server guesses it from the name. A stream can be read once, so a
+        broken connection is final for it.
+
+        :raises DigestMismatch: the server stored other bytes than were sent.
+        :raises SourceChanged: the file changed while it was read.
+        """
+        return (await self.store(source, key, content_type=content_type, progress=progress)).info
+
+    async def store(
+        self,
+        source: Source,
+        key: str,
+        *,
+        content_type: str | None = None,
+        progress: Progress = no_progress,
+    ) -> Transfer:
+        """As :meth:`put`, and tells whether anything had to be sent."""
+        return await put(self._http, source, key, progress, content_type)
+
+    def put_many(
+        self, pairs: Several[tuple[Path, str]], *, meters: Meters = _no_meters
+    ) -> AsyncGenerator[Done, None]:
+        """Store each file (path, key), a few at a time; answers each result as it comes.
+
+        ``meters`` makes the progress of one key. Close the generator if you leave it early.
+        """
+        return folders.put_many(self._http, folders.as_pairs(pairs), meters)
+
+    def put_folder(
+        self, folder: Path, prefix: str, *, meters: Meters = _no_meters
+    ) -> AsyncGenerator[Done, None]:
+        """As :meth:`put_many`, every file below ``folder`` at ``prefix`` plus its path there."""
+        return folders.put_many(self._http, folders.pairs_below(folder, prefix), meters)
+
+    async def get(self, key: str, target: Target, *, progress: Progress = no_progress) -> FileInfo:
+        """Fetch ``key`` to ``target`` (a path, or a binary stream).
+
+        To a path it goes by way of ``TARGET.part``, which the next call goes on with if this
+        one is cut short; what is there already and the same is left alone.
+
+        :raises NotFound: nothing is stored there.
+        :raises DigestMismatch: the bytes that came are wrong; the part was removed.
+        :raises SourceChanged: the file changes faster than it can be fetched.
+        """
+        return (await self.fetch(key, target, progress=progress)).info
+
+    async def fetch(
+        self, key: str, target: Target, *, progress: Progress = no_progress
+    ) -> Transfer:
+        """As :meth:`get`, and tells whether anything had to be fetched."""
+        return await get(self._http, key, target, progress)
+
+    def get_many(
+        self, pairs: Several[tuple[Path, str]], *, meters: Meters = _no_meters
+    ) -> AsyncGenerator[Done, None]:
+        """Fetch each key to its path (path, key), a few at a time, as :meth:`put_many` does."""
+        return folders.get_many(self._http, folders.as_pairs(pairs), meters)
+
+    def get_folder(
+        self, prefix: str, folder: Path, *, meters: Meters = _no_meters
+    ) -> AsyncGenerator[Done, None]:
+        """As :meth:`get_many`, every file under ``prefix`` (``a/photos/``) into ``folder``
+        (``…/photos/``). No key leads out of ``folder``.
+
+        :raises NotFound: nothing is stored under the prefix.
+        """
+        return folders.get_many(self._http, folders.pairs_under(self._http, prefix, folder), meters)
+
+    async def list(
+        self, prefix: str = "", *, delimiter: str = ""
+    ) -> AsyncGenerator[FileInfo, None]:
+        """Every file whose key starts with ``prefix``, in key order.
+
+        With the delimiter ``/`` only those of the folder itself; :meth:`pages` has the folders.
+        """
+        async for page in self.pages(prefix, delimiter=delimiter):
+            for info in page.files:
+                yield info
+
+    def pages(self, prefix: str = "", *, delimiter: str = "") -> AsyncGenerator[Page, None]:
+        """The pages of a listing, each with files and common prefixes (folders)."""
+        return listing.pages(self._http, prefix, delimiter)
+
+    async def stat(self, key: str, *, digest: bool = False) -> FileInfo:
+        """The facts of one file; with ``digest`` the SHA-256 is worked out if need be.
+
+        ``crc32`` is not told here, and ``modified`` to the second only.
+
+        :raises NotFound: nothing is stored there.
+        """
+        return await listing.stat(self._http, key, digest=digest)
+
+    async def delete(self, key: str, *, if_match: str | None = None) -> None:
+        """Remove one file; with ``if_match`` (an etag) only that version.
+
+        :raises NotFound: nothing is stored there.
+        :raises PreconditionFailed: it is another version.
+        """
+        await listing.delete(self._http, key, if_match=if_match)
+
+    def delete_many(self, keys: Several[str]) -> AsyncGenerator[Done, None]:
+        """Remove each key, a few at a time; answers each result as it comes."""
+        return folders.delete_many(self._http, keys)
+
+    async def zip(
+        self,
+        target: Target,
+        *,
+        keys: Iterable[str] = (),
+        prefixes: Iterable[str] = (),
+        name: str | None = None,
+        progress: Progress = no_progress,
+    ) -> ZipInfo:
+        """Fetch files as one ZIP to ``target``; resumes as :meth:`get` does.
+
+        :raises NotFound: a key or prefix selects nothing (``extra["missing"]``).
+        """
+        return await zip_to(self._http, target, keys, prefixes, name, progress)

@@ -1,0 +1,78 @@
+"""Where a download goes: a path, by way of a part beside it, or a stream."""
+
+import errno
+import os
+import stat
+from typing import IO, TypeAlias
+
+from penstock.client.answers import Version
+from penstock.client.fetch import Remote, fetch
+from penstock.client.http import Http, Progress
+from penstock.client.part_file import PartFile
+from penstock.client.readers import Path, digest_file
+from penstock.client.sinks import StreamSink
+from penstock.client.threads import in_thread
+from penstock.errors import DigestMismatch
+from penstock.octets.digests import Digester
+
+Target: TypeAlias = Path | IO[bytes]
+
+
+async def bring(
+    http: Http, remote: Remote, target: Target, origin: str, progress: Progress
+) -> Digester:
+    """Fetch ``remote`` to ``target``; answers the digests of the verified bytes.
+
+    ``origin`` is what a part must have come from to be gone on with.
+    """
+    if not isinstance(target, str | os.PathLike):
+        return await _to_stream(http, remote, target, progress)
+    path = os.fspath(target)
+    if await size_there(path) is None and await in_thread(os.path.exists, path):
+        device = await in_thread(open, path, "wb", buffering=0)
+        with device:
+            return await _to_stream(http, remote, device, progress)
+    return await _to_file(http, remote, path, origin, progress)
+
+
+async def size_there(path: Path) -> int | None:
+    """The size of the regular file at ``path``; ``None`` if there is none.
+
+    :raises IsADirectoryError: it is a folder.
+    """
+    try:
+        status = await in_thread(os.stat, path)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "is a folder", os.fspath(path))
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+async def is_there(path: Path, version: Version | None) -> bool:
+    """Whether the file at ``path`` is ``version`` already; hashes it only if the sizes agree."""
+    if version is None or version.size is None or await size_there(path) != version.size:
+        return False
+    return bool(version.agrees(await digest_file(path)))
+
+
+async def _to_stream(http: Http, remote: Remote, stream: IO[bytes], progress: Progress) -> Digester:
+    sink = StreamSink(stream)
+    await fetch(http, remote, sink, progress)
+    await sink.finish()
+    return sink.digester
+
+
+async def _to_file(
+    http: Http, remote: Remote, path: str, origin: str, progress: Progress
+) -> Digester:
+    part = await PartFile.open(path, origin)
+    try:
+        await fetch(http, remote, part, progress)
+        await part.commit()
+    except DigestMismatch:
+        await part.discard()
+        raise
+    finally:
+        await part.close()
+    return part.digester
