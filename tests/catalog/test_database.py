@@ -14,9 +14,9 @@ from penstock.catalog import Selections, SqlChecksums, open_database
 from penstock.catalog.database import HEAD, _upgrade
 from penstock.catalog.schema import metadata
 from penstock.errors import BadRequest, MissingExtra, NotFound
-from penstock.stores import Checksum, Facts
+from penstock.stores import NOTHING_KNOWN, Facts
 
-FACTS = Facts(Checksum(b"s" * 32, 0xFFFFFFFF), "text/plain")
+FACTS = Facts(b"s" * 32, 0xFFFFFFFF, "text/plain")
 
 
 def difference(engine: Engine) -> list[object]:
@@ -56,7 +56,7 @@ def test_facts_are_of_one_version_only(engine: Engine) -> None:
     book = SqlChecksums(engine)
     book.put("a", "v1", FACTS)
 
-    assert book.get("a", "v2") is None
+    assert book.get("a", "v2") == NOTHING_KNOWN
     assert book.get_many([("a", "v2"), ("b", "v1")]) == {}
     assert book.get_many([("a", "v1")]) == {"a": FACTS}
 
@@ -68,7 +68,7 @@ def test_a_replacement_keeps_the_version_it_replaces_until_the_next(engine: Engi
     book.put("a", "v3", FACTS, replaces="v2")
     fresh = SqlChecksums(engine)
 
-    assert [fresh.get("a", f"v{n}") for n in (1, 2, 3)] == [None, FACTS, FACTS]
+    assert [fresh.get("a", f"v{n}") for n in (1, 2, 3)] == [NOTHING_KNOWN, FACTS, FACTS]
 
 
 def test_a_selection_is_kept_until_it_expires(engine: Engine) -> None:

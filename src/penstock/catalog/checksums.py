@@ -8,10 +8,13 @@ from itertools import islice
 from sqlalchemy import Engine, delete, insert, select, true
 
 from penstock.catalog.schema import checksums
-from penstock.stores.interface import Checksum, Facts
+from penstock.stores.interface import NOTHING_KNOWN, Facts
 
 _REMEMBERED = 8192
 _KEYS_PER_QUERY = 500
+
+# The columns of the facts, in the order of their fields.
+_FACTS = [checksums.c[name] for name in Facts._fields]
 
 Version = tuple[str, str]
 
@@ -20,7 +23,9 @@ class SqlChecksums:
     """Implements :class:`penstock.stores.interface.ChecksumBook`.
 
     The last few thousand versions looked up are kept in memory (some 400 bytes each): facts of a
-    version never change, so a hit cannot be stale.
+    version never change, so a hit cannot be stale. That nothing is known is remembered too: what
+    another process finds out about the version is then missed until it falls out of memory, which
+    costs a digest in the answer and nothing else.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -34,23 +39,25 @@ class SqlChecksums:
                 self._recent.move_to_end((key, etag))
             return facts
 
-    def get(self, key: str, etag: str) -> Facts | None:
+    def get(self, key: str, etag: str) -> Facts:
         if (facts := self.peek(key, etag)) is not None:
             return facts
-        query = select(checksums).where(checksums.c.key == key, checksums.c.etag == etag)
+        query = select(*_FACTS).where(checksums.c.key == key, checksums.c.etag == etag)
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
-        return None if row is None else self._remember((key, etag), _facts(*row[2:]))
+        return self._remember((key, etag), NOTHING_KNOWN if row is None else Facts(*row))
 
     def get_many(self, versions: Iterable[Version]) -> dict[str, Facts]:
         found: dict[str, Facts] = {}
         rest = iter(versions)
         with self._engine.connect() as connection:
             while wanted := dict(islice(rest, _KEYS_PER_QUERY)):
-                query = select(checksums).where(checksums.c.key.in_(list(wanted)))
+                query = select(checksums.c.key, checksums.c.etag, *_FACTS).where(
+                    checksums.c.key.in_(list(wanted))
+                )
                 for key, etag, *facts in connection.execute(query):
                     if wanted[key] == etag:
-                        found[key] = _facts(*facts)
+                        found[key] = Facts(*facts)
         return found
 
     def put(self, key: str, etag: str, facts: Facts, *, replaces: str | None = None) -> None:
@@ -58,9 +65,7 @@ class SqlChecksums:
         row = {
             "key": key,
             "etag": etag,
-            "sha256": facts.checksum.sha256,
-            "crc32": facts.checksum.crc32,
-            "content_type": facts.content_type,
+            **facts._asdict(),
         }
         with self._engine.begin() as connection:
             connection.execute(delete(checksums).where(checksums.c.key == key, stale))
@@ -77,7 +82,3 @@ class SqlChecksums:
             if len(self._recent) > _REMEMBERED:
                 self._recent.popitem(last=False)
         return facts
-
-
-def _facts(sha256: bytes | None, crc32: int, content_type: str | None) -> Facts:
-    return Facts(Checksum(sha256, crc32), content_type)

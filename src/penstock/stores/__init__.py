@@ -2,6 +2,7 @@
 
 from penstock.stores.interface import (
     ALWAYS,
+    NOTHING_KNOWN,
     Capabilities,
     Checksum,
     ChecksumBook,
@@ -19,6 +20,7 @@ from penstock.stores.opening import open_store
 
 __all__ = [
     "ALWAYS",
+    "NOTHING_KNOWN",
     "Capabilities",
     "Checksum",
     "ChecksumBook",

@@ -39,8 +39,12 @@ class Checksum(NamedTuple):
 class Facts(NamedTuple):
     """What the checksum book remembers of one version (key and etag) of one file."""
 
-    checksum: Checksum
+    sha256: bytes | None = None
+    crc32: int | None = None
     content_type: str | None = None
+
+
+NOTHING_KNOWN = Facts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +231,11 @@ class ChecksumBook(Protocol):
     another, so there is nothing to invalidate.
     """
 
-    def get(self, key: str, etag: str) -> Facts | None:
-        """The facts of a version, if known."""
+    def get(self, key: str, etag: str) -> Facts:
+        """The facts of a version; ``NOTHING_KNOWN`` if there are none."""
 
     def peek(self, key: str, etag: str) -> Facts | None:
-        """As :meth:`get`, from memory only: never blocks."""
+        """As :meth:`get` if the answer is in memory, else ``None``. Never blocks."""
 
     def get_many(self, versions: Iterable[tuple[str, str]]) -> dict[str, Facts]:
         """The known facts by key, for (key, etag) pairs."""

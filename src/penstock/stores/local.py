@@ -21,8 +21,8 @@ from penstock.errors import PenstockError, PreconditionFailed, SourceChanged, St
 from penstock.octets.digests import Digester
 from penstock.stores.interface import (
     ALWAYS,
+    NOTHING_KNOWN,
     Capabilities,
-    Checksum,
     ChecksumBook,
     Condition,
     Facts,
@@ -85,7 +85,7 @@ class LocalStore:
             version = etag_of(status)
             if etag is not None and version != etag:
                 raise SourceChanged(f"{key!r} changed since this transfer began; start it again")
-            known = self._book.get(key, version) if facts else None
+            known = self._book.get(key, version) if facts else NOTHING_KNOWN
             return OpenLocalFile(fd, file_info(key, status, known))
         except BaseException:
             os.close(fd)
@@ -216,7 +216,7 @@ class LocalStore:
         """The next files of a walk, with what is known of them."""
         files = [(key, status) for key, status in islice(found, most) if status is not None]
         facts = self._book.get_many((key, etag_of(status)) for key, status in files)
-        return [file_info(key, status, facts.get(key)) for key, status in files]
+        return [file_info(key, status, facts.get(key, NOTHING_KNOWN)) for key, status in files]
 
     def _delete(self, key: str, condition: Condition) -> None:
         with self._root.exclusive():
@@ -250,7 +250,7 @@ class LocalStore:
                 raise SourceChanged(f"{info.key!r} changed while it was read; try again")
         finally:
             opened.close()
-        facts = Facts(Checksum(digester.sha256, digester.crc32), info.content_type)
+        facts = Facts(digester.sha256, digester.crc32, info.content_type)
         await in_thread(self._book.put, info.key, info.etag, facts)
         return info._replace(sha256=digester.sha256, crc32=digester.crc32)
 

@@ -78,7 +78,7 @@ class LocalWriter:
         key = check_key(self._key if key is None else key)
         # Once begun it runs to its end, or the file might become visible after an abort.
         self._open = False
-        work = self._run(partial(self._commit, key, Facts(checksum, content_type), condition))
+        work = self._run(partial(self._commit, key, Facts(*checksum, content_type), condition))
         return await asyncio.shield(work)
 
     async def abort(self) -> None:
@@ -182,16 +182,16 @@ def etag_of(status: os.stat_result) -> str:
     return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
 
 
-def file_info(key: str, status: os.stat_result, facts: Facts | None) -> FileInfo:
+def file_info(key: str, status: os.stat_result, facts: Facts) -> FileInfo:
     """What a file's status and the checksum book say of it."""
     return FileInfo(
         key=key,
         size=status.st_size,
         modified_ns=status.st_mtime_ns,
         etag=etag_of(status),
-        content_type=facts.content_type if facts else None,
-        sha256=facts.checksum.sha256 if facts else None,
-        crc32=facts.checksum.crc32 if facts else None,
+        content_type=facts.content_type,
+        sha256=facts.sha256,
+        crc32=facts.crc32,
     )
 
 
