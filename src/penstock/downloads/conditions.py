@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 
 from penstock.errors import BadRequest
 from penstock.stores.interface import Condition
@@ -19,6 +20,7 @@ def etag_field(etag: str) -> str:
     return f'"{etag}"'
 
 
+@lru_cache(1024)
 def http_date(modified_ns: int) -> str:
     """``Last-Modified`` for a time in nanoseconds: whole seconds, never rounded up."""
     return format_datetime(datetime.fromtimestamp(modified_ns // 10**9, UTC), usegmt=True)

@@ -1,6 +1,7 @@
 """SHA-256 and CRC-32 of passing bytes, and the digest fields of RFC 9530."""
 
 import hashlib
+from base64 import b64encode
 from collections.abc import Mapping
 
 import http_sf
@@ -43,7 +44,7 @@ class Digester:
 
 def digest_field(sha256: bytes) -> str:
     """The value of ``Repr-Digest`` or ``Content-Digest`` for one SHA-256 (RFC 9530 §2, §3)."""
-    return str(http_sf.ser({SHA256: sha256}))
+    return f"{SHA256}=:{b64encode(sha256).decode()}:"
 
 
 def parse_digest_field(name: str, value: str) -> bytes | None:
@@ -64,7 +65,7 @@ def parse_digest_field(name: str, value: str) -> bytes | None:
 
 def wants_sha256(value: str) -> bool:
     """Whether a ``Want-Repr-Digest`` field asks for SHA-256 (RFC 9530 §4). Nonsense does not."""
-    weight = (_dictionary(value) or {}).get(SHA256)
+    weight = (_dictionary(value) or {}).get(SHA256) if value else None
     return isinstance(weight, int) and weight > 0
 
 

@@ -9,11 +9,11 @@ from penstock.errors import BadRequest, NotFound, PreconditionFailed
 from penstock.octets.digests import verify, wants_sha256
 from penstock.server.media import content_type_of, disposition_of, given_type
 from penstock.server.receiving import body_of, check_body
-from penstock.server.sending import answer
+from penstock.server.sending import SendSpan, answer
 from penstock.server.services import services_of
 from penstock.server.urls import content_disposition, file_json, key_of, url_of
 from penstock.server.wire import Wire
-from penstock.stores.interface import Condition, FileInfo, LocalFiles, OpenFile, Store
+from penstock.stores.interface import Condition, FileInfo, OpenFile, Store
 from penstock.stores.threads import open_in_thread
 
 # Stored files are strangers: the browser must neither guess their type nor let them run script.
@@ -50,21 +50,18 @@ async def put_file(request: web.Request) -> web.Response:
 async def get_file(request: web.Request) -> web.StreamResponse:
     """``GET`` and ``HEAD /v1/files/{key}``."""
     services = services_of(request)
-    store, key = services.store, key_of(request)
+    key = key_of(request)
     if wants_sha256(request.headers.get("Want-Repr-Digest", "")):
-        await store.checksum(key)
+        await services.store.checksum(key)
     with services.traffic:
-        if not isinstance(store, LocalFiles):
-            info = await store.stat(key)
-            send = partial(_send_read, store, info)
-            return await answer(request, _representation(info), _headers(request, info), send)
-        opened = store.open_cached(key)
+        if services.local_files is None:
+            info = await services.store.stat(key)
+            return await _answer(request, info, partial(_send_read, services.store, info))
+        opened = services.local_files.open_cached(key)
         if opened is None:
-            opened = await open_in_thread(partial(store.open_file, key), _close)
+            opened = await open_in_thread(partial(services.local_files.open_file, key), _close)
         try:
-            info = opened.info
-            send = partial(_send_opened, opened)
-            return await answer(request, _representation(info), _headers(request, info), send)
+            return await _answer(request, opened.info, partial(_send_opened, opened))
         finally:
             opened.close()
 
@@ -123,17 +120,15 @@ def _limit(value: str | None) -> int:
     return int(value)
 
 
-def _representation(info: FileInfo) -> Representation:
-    return Representation(
-        info.size, info.etag, info.modified_ns, content_type_of(info), info.sha256
-    )
-
-
-def _headers(request: web.Request, info: FileInfo) -> dict[str, str]:
-    kind = disposition_of(content_type_of(info))
-    if request.query.get("download", "0") not in ("", "0"):
+async def _answer(request: web.Request, info: FileInfo, send: SendSpan) -> web.StreamResponse:
+    content_type = content_type_of(info)
+    what = Representation(info.size, info.etag, info.modified_ns, content_type, info.sha256)
+    kind = disposition_of(content_type)
+    if request.query_string and request.query.get("download", "0") not in ("", "0"):
         kind = "attachment"
-    return _SAFETY | {"Content-Disposition": content_disposition(kind, info.key.split("/")[-1])}
+    name = info.key.rpartition("/")[2]
+    headers = {**_SAFETY, "Content-Disposition": content_disposition(kind, name)}
+    return await answer(request, what, headers, send)
 
 
 def _close(opened: OpenFile) -> None:

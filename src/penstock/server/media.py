@@ -2,6 +2,7 @@
 
 import mimetypes
 import re
+from functools import lru_cache
 
 from penstock.stores.interface import FileInfo
 
@@ -31,7 +32,12 @@ def content_type_of(info: FileInfo) -> str:
     """The type a file is served with: as given, else by its name."""
     if info.content_type is not None:
         return info.content_type
-    guessed, coding = _types.guess_type(info.key.rpartition("/")[2])
+    return _guessed(info.key.rpartition("/")[2])
+
+
+@lru_cache(1024)
+def _guessed(name: str) -> str:
+    guessed, coding = _types.guess_type(name)
     return guessed if guessed and not coding else DEFAULT
 
 

@@ -8,7 +8,7 @@ from aiohttp import web
 from penstock.catalog import Selections
 from penstock.errors import Busy
 from penstock.settings import Settings
-from penstock.stores.interface import Store
+from penstock.stores.interface import LocalFiles, Store
 from penstock.stores.threads import in_thread
 
 
@@ -46,6 +46,8 @@ class Services:
     store: Store
     selections: Selections
     traffic: Traffic = field(init=False)
+    local_files: LocalFiles | None = field(init=False)
+    """The store again if it can open files, which a request should not have to find out."""
 
     async def close(self) -> None:
         """Free the store, then the catalog it records in."""
@@ -54,6 +56,8 @@ class Services:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "traffic", Traffic(self.settings.max_transfers))
+        local = self.store if isinstance(self.store, LocalFiles) else None
+        object.__setattr__(self, "local_files", local)
 
 
 SERVICES = web.AppKey("services", Services)

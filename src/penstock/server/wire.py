@@ -1,8 +1,8 @@
 """Sending a body on the connection's own socket, files by ``sendfile``.
 
-The response's head goes out through aiohttp; the body bypasses it: a duplicate of the socket is
-written directly and waited for with ``add_writer`` (both event loops refuse that on the
-transport's own descriptor). Nothing is buffered here, so a slow client costs no memory.
+The response's head goes out through aiohttp; the body bypasses it: the socket is written directly,
+and a duplicate of it is waited for with ``add_writer`` (event loops refuse that on the transport's
+own descriptor). Nothing is buffered here, so a slow client costs no memory.
 """
 
 import asyncio
@@ -38,18 +38,14 @@ class Wire:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._stall_timeout = stall_timeout
-        # A duplicate stays ours when the transport closes its own, and may be waited for.
-        self._socket: socket.socket = transport.get_extra_info("socket").dup()
-        self._fd = self._socket.fileno()
+        self._fd: int = transport.get_extra_info("socket").fileno()
+        self._own: socket.socket | None = None
         self._since_turn = 0
         self.sent = 0
 
     async def __aenter__(self) -> Self:
-        try:
-            await self._head_is_out()
-        except BaseException:
-            self._socket.close()
-            raise
+        while self._transport.get_write_buffer_size():  # of the head, which aiohttp gave it
+            await self._writable()
         return self
 
     async def __aexit__(
@@ -58,7 +54,8 @@ class Wire:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._socket.close()
+        if self._own is not None:
+            self._own.close()
 
     async def send(self, data: bytes, *, more: bool = False) -> None:
         """Send bytes; ``more`` says that further ones follow at once.
@@ -69,7 +66,7 @@ class Wire:
         view = memoryview(data)
         while view:
             try:
-                count = self._socket.send(view, flags)
+                count = self._socket().send(view, flags)
             except BlockingIOError:
                 await self._writable()
                 continue
@@ -87,9 +84,10 @@ class Wire:
             try:
                 # Sending pages that are not in memory would stall the loop for the disk.
                 if in_page_cache(fd, start, start + count):
-                    sent = os.sendfile(self._fd, fd, start, count)
+                    sent = os.sendfile(self._living_fd(), fd, start, count)
                 else:
-                    sent = await use_in_thread(os.sendfile, self._fd, fd, start, count)
+                    out = self._socket().fileno()
+                    sent = await use_in_thread(os.sendfile, out, fd, start, count)
             except BlockingIOError:
                 await self._writable()
                 continue
@@ -98,12 +96,18 @@ class Wire:
             start += sent
             await self._account(sent)
 
-    async def _head_is_out(self) -> None:
-        """Wait until the transport has sent what aiohttp gave it."""
-        while self._transport.get_write_buffer_size():
-            if self._transport.is_closing():
-                raise ConnectionResetError("the client left")
-            await self._writable()
+    def _living_fd(self) -> int:
+        """The connection's descriptor, to be used before the loop runs again."""
+        if self._transport.is_closing():
+            raise ConnectionResetError("the client left")
+        return self._fd
+
+    def _socket(self) -> socket.socket:
+        """A duplicate: it stays ours when the transport closes its own, and may be waited for."""
+        if self._own is None:
+            self._own = socket.socket(fileno=os.dup(self._living_fd()))
+            self._own.setblocking(False)
+        return self._own
 
     async def _account(self, count: int) -> None:
         """Count, and let others have their turn when this client never makes us wait."""
@@ -116,14 +120,15 @@ class Wire:
     async def _writable(self) -> None:
         self._since_turn = 0
         ready = self._loop.create_future()
-        self._loop.add_writer(self._fd, _wake, ready)
+        fd = self._socket().fileno()
+        self._loop.add_writer(fd, _wake, ready)
         try:
             async with asyncio.timeout(self._stall_timeout):
                 await ready
         except TimeoutError:
             raise Stalled(f"the client read nothing for {self._stall_timeout:g} seconds") from None
         finally:
-            self._loop.remove_writer(self._fd)
+            self._loop.remove_writer(fd)
 
 
 def in_page_cache(fd: int, start: int, stop: int) -> bool:
