@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 
 from penstock.archives import PlannedZip
 from penstock.errors import SourceChanged
@@ -55,9 +56,13 @@ class _Batch:
 async def _send_local(
     store: LocalFiles, planned: PlannedZip, wire: Wire, segments: Iterator[Segment]
 ) -> None:
+    ahead: list[Segment] = []
     last = False
     while not last:
-        batch = await open_in_thread(partial(_next_batch, store, planned, segments), _Batch.close)
+        batch = _next_big(store, planned, segments, ahead)
+        if batch is None:
+            rest = chain(_taken(ahead), segments)
+            batch = await open_in_thread(partial(_next_batch, store, planned, rest), _Batch.close)
         last = batch.last
         try:
             await wire.send(batch.data, more=not last)
@@ -65,6 +70,33 @@ async def _send_local(
                 await wire.send_file(batch.file.fd, batch.start, batch.stop)
         finally:
             batch.close()
+
+
+def _next_big(
+    store: LocalFiles, planned: PlannedZip, segments: Iterator[Segment], ahead: list[Segment]
+) -> _Batch | None:
+    """A header and the big member behind it, if that is next and its file is in memory.
+
+    What was looked at in vain is left in ``ahead``. Never blocks: a trip to a thread per member
+    would cost more than a 1 MiB member itself.
+    """
+    ahead += islice(segments, 2 - len(ahead))
+    if len(ahead) < 2:
+        return None
+    header, member = ahead
+    if not (isinstance(header, bytes) and isinstance(member, Member) and _is_big(member)):
+        return None
+    opened = store.open_cached(planned.key(member.index), facts=False)
+    if opened is None:
+        return None
+    ahead.clear()
+    return _Batch(header, _required(planned, member, opened), member.start, member.stop)
+
+
+def _taken(ahead: list[Segment]) -> Iterator[Segment]:
+    """Empties ``ahead`` as it is read."""
+    while ahead:
+        yield ahead.pop(0)
 
 
 def _next_batch(store: LocalFiles, planned: PlannedZip, segments: Iterator[Segment]) -> _Batch:
@@ -75,7 +107,7 @@ def _next_batch(store: LocalFiles, planned: PlannedZip, segments: Iterator[Segme
             buffer += segment
         else:
             opened = _open(store, planned, segment)
-            if segment.stop - segment.start > _READ_BELOW:
+            if _is_big(segment):
                 return _Batch(bytes(buffer), opened, segment.start, segment.stop)
             try:
                 buffer += _read(opened, segment)
@@ -86,8 +118,17 @@ def _next_batch(store: LocalFiles, planned: PlannedZip, segments: Iterator[Segme
     return _Batch(bytes(buffer), last=True)
 
 
+def _is_big(member: Member) -> bool:
+    return member.stop - member.start > _READ_BELOW
+
+
 def _open(store: LocalFiles, planned: PlannedZip, member: Member) -> OpenFile:
     opened = store.open_file(planned.key(member.index), facts=False)
+    return _required(planned, member, opened)
+
+
+def _required(planned: PlannedZip, member: Member, opened: OpenFile) -> OpenFile:
+    """The file, if it is still the version that was planned."""
     try:
         planned.require(member.index, opened.info)
     except BaseException:

@@ -217,7 +217,7 @@ class LocalFiles(Protocol):
         them up.
         """
 
-    def open_cached(self, key: str) -> OpenFile | None:
+    def open_cached(self, key: str, *, facts: bool = True) -> OpenFile | None:
         """As :meth:`open_file` if everything it needs is in memory, else ``None``.
 
         Never blocks: call it in the event loop.

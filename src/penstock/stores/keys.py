@@ -11,6 +11,8 @@ MAX_KEY_BYTES = 1024
 MAX_SEGMENT_BYTES = 255
 RESERVED = ".penstock"
 
+# Most keys are, and this is asked once per file of a ZIP.
+_is_ordinary = re.compile(r"(?:\w[\w .-]*/)*\w[\w .-]*", re.ASCII).fullmatch
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -19,6 +21,8 @@ def check_key(key: str) -> str:
 
     :raises BadKey: it cannot; the text says why and what to do.
     """
+    if len(key) <= MAX_SEGMENT_BYTES and _is_ordinary(key):
+        return key
     reason = _reason(key)
     if reason is not None:
         raise BadKey(f"the key {_shown(key)} {reason}")

@@ -86,21 +86,22 @@ class LocalStore:
             if etag is not None and version != etag:
                 raise SourceChanged(f"{key!r} changed since this transfer began; start it again")
             known = self._book.get(key, version) if facts else NOTHING_KNOWN
-            return OpenLocalFile(fd, file_info(key, status, known))
+            return OpenLocalFile(fd, file_info(key, status, version, known))
         except BaseException:
             os.close(fd)
             raise
 
-    def open_cached(self, key: str) -> OpenLocalFile | None:
+    def open_cached(self, key: str, *, facts: bool = True) -> OpenLocalFile | None:
         fd = self._root.open_cached(key)
         if fd is None:
             return None
         status = os.fstat(fd)
-        facts = self._book.peek(key, etag_of(status))
-        if facts is None:
+        etag = etag_of(status)
+        known = self._book.peek(key, etag) if facts else NOTHING_KNOWN
+        if known is None:
             os.close(fd)
             return None
-        return OpenLocalFile(fd, file_info(key, status, facts))
+        return OpenLocalFile(fd, file_info(key, status, etag, known))
 
     async def read(
         self, key: str, start: int = 0, stop: int | None = None, *, etag: str | None = None
@@ -187,7 +188,8 @@ class LocalStore:
                 raise (not_found(key) if error.code == "key-conflict" else error) from None
         if status is None:
             raise not_found(key)
-        return file_info(key, status, self._book.get(key, etag_of(status)))
+        etag = etag_of(status)
+        return file_info(key, status, etag, self._book.get(key, etag))
 
     def _new_temporary(self, size: int | None) -> tuple[str, int]:
         if size is not None:
@@ -214,9 +216,16 @@ class LocalStore:
 
     def _described(self, found: Iterator[Found], most: int) -> Sequence[FileInfo]:
         """The next files of a walk, with what is known of them."""
-        files = [(key, status) for key, status in islice(found, most) if status is not None]
-        facts = self._book.get_many((key, etag_of(status)) for key, status in files)
-        return [file_info(key, status, facts.get(key, NOTHING_KNOWN)) for key, status in files]
+        files = [
+            (key, status, etag_of(status))
+            for key, status in islice(found, most)
+            if status is not None
+        ]
+        facts = self._book.get_many((key, etag) for key, _, etag in files)
+        return [
+            file_info(key, status, etag, facts.get(key, NOTHING_KNOWN))
+            for key, status, etag in files
+        ]
 
     def _delete(self, key: str, condition: Condition) -> None:
         with self._root.exclusive():

@@ -133,7 +133,8 @@ class LocalWriter:
         now = _unique_time()
         os.utime(self._fd, ns=(now, now))
         os.fsync(self._fd)
-        info = file_info(key, os.fstat(self._fd), facts)
+        status = os.fstat(self._fd)
+        info = file_info(key, status, etag_of(status), facts)
         with (
             self._root.exclusive(),
             self._root.folder_of(key, create=True) as (folder, name),
@@ -182,16 +183,16 @@ def etag_of(status: os.stat_result) -> str:
     return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
 
 
-def file_info(key: str, status: os.stat_result, facts: Facts) -> FileInfo:
+def file_info(key: str, status: os.stat_result, etag: str, facts: Facts) -> FileInfo:
     """What a file's status and the checksum book say of it."""
     return FileInfo(
-        key=key,
-        size=status.st_size,
-        modified_ns=status.st_mtime_ns,
-        etag=etag_of(status),
-        content_type=facts.content_type,
-        sha256=facts.sha256,
-        crc32=facts.crc32,
+        key,
+        status.st_size,
+        status.st_mtime_ns,
+        etag,
+        facts.content_type,
+        facts.sha256,
+        facts.crc32,
     )
 
 
