@@ -8,7 +8,7 @@ from penstock import __version__
 from penstock.catalog import Selections, SqlChecksums, open_database, sqlite_url
 from penstock.errors import Exit
 from penstock.server import Services, build_app, run_server
-from penstock.server.logs import log, set_up_logging
+from penstock.server.logs import note, set_up_logging
 from penstock.settings import Settings
 from penstock.stores import open_store
 
@@ -47,5 +47,5 @@ def open_services(settings: Settings) -> Services:
 
 
 def _announce(url: str) -> None:
-    log.info("listening", url=url, version=__version__)
+    note("listening", url=url, version=__version__)
     print(f"Penstock {__version__} is listening on {url}", file=sys.stdout, flush=True)  # noqa: T201

@@ -9,7 +9,7 @@ import pytest
 from penstock import __version__
 from tests.cli.running import COMMAND
 
-HEAVY = {"aiohttp", "pydantic", "rich", "sqlalchemy", "structlog"}
+HEAVY = {"aiohttp", "pydantic", "rich", "sqlalchemy"}
 
 
 def imported_by(*arguments: str) -> set[str]:

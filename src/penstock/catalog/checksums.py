@@ -10,7 +10,7 @@ from sqlalchemy import Engine, delete, insert, select, true
 from penstock.catalog.schema import checksums
 from penstock.stores.interface import NOTHING_KNOWN, Facts
 
-_REMEMBERED = 8192
+_REMEMBERED = 2048
 _KEYS_PER_QUERY = 500
 
 # The columns of the facts, in the order of their fields.
@@ -22,7 +22,7 @@ Version = tuple[str, str]
 class SqlChecksums:
     """Implements :class:`penstock.stores.interface.ChecksumBook`.
 
-    The last few thousand versions looked up are kept in memory (some 400 bytes each): facts of a
+    The last two thousand versions looked up are kept in memory (some 400 bytes each): facts of a
     version never change, so a hit cannot be stale. That nothing is known is remembered too: what
     another process finds out about the version is then missed until it falls out of memory, which
     costs a digest in the answer and nothing else.

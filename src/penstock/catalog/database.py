@@ -24,6 +24,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from penstock.catalog.schema import metadata
 from penstock.errors import BadRequest, MissingExtra
 
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "cache_size=-512")
+
 HEAD = "0001"
 """The newest migration; a test holds it against the files."""
 
@@ -67,7 +69,7 @@ def _engine(url: str) -> Engine:
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     """Readers beside one writer, and a commit that survives a power cut."""
     assert isinstance(connection, sqlite3.Connection)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+    for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -8,40 +8,80 @@ import threading
 import time
 from collections import deque
 from datetime import UTC, datetime
-from typing import Any, TextIO
-
-import structlog
+from typing import TextIO
 
 from penstock.settings import Settings
 
 _MOST_WAITING = 10_000
 _GATHER = 0.05
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
-log: structlog.typing.FilteringBoundLogger = structlog.get_logger("penstock")
+_log = logging.getLogger("penstock")
 
 
-class LineSink:
-    """Takes finished lines; a thread writes what has gathered every 50 ms.
+def note(event: str, *, level: int = logging.INFO, failed: bool = False, **fields: object) -> None:
+    """One line about ``event``; ``failed`` adds the traceback of the exception being handled."""
+    if _log.isEnabledFor(level):
+        _log.log(level, event, exc_info=failed, extra={"fields": fields})
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Write all log records to standard error, as JSON or pretty; libraries' from warnings up."""
+    stream = sys.stderr
+    pretty = settings.log_format == "pretty" or (settings.log_format == "auto" and stream.isatty())
+    handler = GatheringHandler(stream)
+    handler.setFormatter(PrettyFormatter() if pretty else JsonFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    _log.setLevel(settings.log_level.upper())
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one line of JSON: its fields, then event, level and timestamp."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            **getattr(record, "fields", {}),
+            "event": record.getMessage(),
+            "level": record.levelname.lower(),
+            "timestamp": _timestamp(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+class PrettyFormatter(logging.Formatter):
+    """A record as one line for people, with the traceback below it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = "".join(
+            f" {name}={value}" for name, value in getattr(record, "fields", {}).items()
+        )
+        line = f"{_timestamp(record)} {record.levelname.lower():7} {record.getMessage()}{fields}"
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+class GatheringHandler(logging.Handler):
+    """Takes records; a thread writes what has gathered every 50 ms.
 
     Waking the thread for each line would cost more than writing it. When the reader of the log is
     so slow that 10,000 lines wait, further ones are dropped.
     """
 
     def __init__(self, stream: TextIO) -> None:
+        super().__init__()
         self._stream = stream
         self._lines: deque[str] = deque()
         self._some = threading.Event()
         threading.Thread(target=self._run, name="penstock-log", daemon=True).start()
         atexit.register(self.flush)
 
-    def msg(self, line: str) -> None:
+    def emit(self, record: logging.LogRecord) -> None:
         if len(self._lines) < _MOST_WAITING:
-            self._lines.append(line)
+            self._lines.append(self.format(record))
         if not self._some.is_set():
             self._some.set()
-
-    debug = info = warning = error = critical = exception = msg
 
     def flush(self) -> None:
         """Write what waits."""
@@ -58,45 +98,5 @@ class LineSink:
             self.flush()
 
 
-_requests: LineSink | None = None
-
-
-def log_request(fields: dict[str, Any]) -> None:
-    """One line for one request; JSON takes the short way past structlog's processors."""
-    if _requests is None:
-        log.info("request", **fields)
-        return
-    fields |= {
-        "event": "request",
-        "level": "info",
-        "timestamp": datetime.now(UTC).isoformat()[:26] + "Z",
-    }
-    _requests.msg(json.dumps(fields))
-
-
-def set_up_logging(settings: Settings) -> None:
-    """Make ``log`` write to standard error, as JSON or pretty."""
-    global _requests
-    stream = sys.stderr
-    pretty = settings.log_format == "pretty" or (settings.log_format == "auto" and stream.isatty())
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-        if pretty
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
-    )
-    sink = LineSink(stream)
-    level = _LEVELS[settings.log_level]
-    _requests = None if pretty or level > _LEVELS["info"] else sink
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if pretty else [structlog.processors.format_exc_info]),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: sink,
-        cache_logger_on_first_use=True,
-    )
-    # What libraries report through the standard library goes the same way.
-    logging.basicConfig(stream=stream, level=logging.WARNING, force=True)
+def _timestamp(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")[:26] + "Z"

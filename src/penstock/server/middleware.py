@@ -1,6 +1,7 @@
 """What surrounds every request: its id, its log line, and errors as problems."""
 
 import asyncio
+import logging
 import re
 import time
 from random import getrandbits
@@ -11,7 +12,7 @@ from aiohttp.typedefs import Handler
 from penstock.errors import PenstockError
 from penstock.server import problems
 from penstock.server.context import BEGUN, CUT, RECEIVED, REQUEST_ID, SENT
-from penstock.server.logs import log, log_request
+from penstock.server.logs import note
 from penstock.server.receiving import check_expectation
 from penstock.server.services import services_of
 
@@ -35,17 +36,16 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _log_line(request: web.Request, status: int, seconds: float) -> None:
-    log_request(
-        {
-            "request_id": request[REQUEST_ID],
-            "method": request.method,
-            "path": request.rel_url.raw_path,
-            "status": status,
-            "seconds": round(seconds, 6),
-            "received": request.get(RECEIVED, 0),
-            "sent": request.get(SENT, 0),
-            "remote": request.remote,
-        }
+    note(
+        "request",
+        request_id=request[REQUEST_ID],
+        method=request.method,
+        path=request.rel_url.raw_path,
+        status=status,
+        seconds=round(seconds, 6),
+        received=request.get(RECEIVED, 0),
+        sent=request.get(SENT, 0),
+        remote=request.remote,
     )
 
 
@@ -66,7 +66,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         answer = problems.from_http_exception(request, error)
         reason = error.reason
     except Exception as error:  # noqa: BLE001 - the last line of defence: logged, never shown
-        log.exception("unexpected error", request_id=request[REQUEST_ID])
+        note("unexpected error", level=logging.ERROR, failed=True, request_id=request[REQUEST_ID])
         answer = problems.internal(request)
         reason = type(error).__name__
     begun = request.get(BEGUN)
@@ -77,7 +77,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _cut(request: web.Request, begun: web.StreamResponse, reason: str) -> web.StreamResponse:
     """End a body that cannot be completed so that no client can take it for complete."""
-    log.error("transfer cut", request_id=request[REQUEST_ID], reason=reason)
+    note("transfer cut", level=logging.ERROR, request_id=request[REQUEST_ID], reason=reason)
     request[CUT] = True
     begun.force_close()
     if request.transport is not None:

@@ -1,6 +1,7 @@
 """Listening, and leaving well: stop accepting, finish what is in flight, exit."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,7 +9,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from penstock.errors import CannotListen
-from penstock.server.logs import log
+from penstock.server.logs import note
 from penstock.server.services import SERVICES, Traffic
 
 _LONGEST_LINE = 64 << 10
@@ -37,12 +38,12 @@ async def run_server(app: web.Application, started: Callable[[str], None]) -> No
     started(_url(settings.host, runner))
     await stop.get()
     traffic = app[SERVICES].traffic
-    log.info("stopping", transfers=traffic.transfers)
+    note("stopping", transfers=traffic.transfers)
     traffic.drain()
     await site.stop()
     await _drain(traffic, stop, settings.shutdown_timeout)
     await runner.cleanup()
-    log.info("stopped")
+    note("stopped")
     # A second signal in the last moments must not turn a clean end into a death by signal.
     for number in _STOPPING:
         signal.signal(number, signal.SIG_IGN)
@@ -85,7 +86,7 @@ async def _drain(traffic: Traffic, again: "asyncio.Queue[int]", timeout: float) 
     for wait in waits:
         wait.cancel()
     if traffic.transfers:
-        log.warning("transfers cut", transfers=traffic.transfers)
+        note("transfers cut", level=logging.WARNING, transfers=traffic.transfers)
 
 
 def _url(host: str, runner: web.AppRunner) -> str:

@@ -19,7 +19,7 @@ from penstock.stores.threads import use_in_thread
 STRETCH = 1 << 20
 """Bytes offered to the kernel in one call; bounds how long one client holds the loop."""
 
-_PAGES_PROBED = 128 << 10
+_PROBED = 256 << 10
 _TURN = 8 << 20
 
 
@@ -57,7 +57,7 @@ class Wire:
         if self._own is not None:
             self._own.close()
 
-    async def send(self, data: bytes, *, more: bool = False) -> None:
+    async def send(self, data: bytes | bytearray, *, more: bool = False) -> None:
         """Send bytes; ``more`` says that further ones follow at once.
 
         :raises Stalled: the client reads nothing for the stall timeout.
@@ -119,29 +119,29 @@ class Wire:
 
     async def _writable(self) -> None:
         self._since_turn = 0
-        ready = self._loop.create_future()
+        ready: asyncio.Future[bool] = self._loop.create_future()
         fd = self._socket().fileno()
-        self._loop.add_writer(fd, _wake, ready)
+        self._loop.add_writer(fd, _settle, ready, True)
+        timer = self._loop.call_later(self._stall_timeout, _settle, ready, False)
         try:
-            async with asyncio.timeout(self._stall_timeout):
-                await ready
-        except TimeoutError:
-            raise Stalled(f"the client read nothing for {self._stall_timeout:g} seconds") from None
+            if not await ready:
+                raise Stalled(f"the client read nothing for {self._stall_timeout:g} seconds")
         finally:
+            timer.cancel()
             self._loop.remove_writer(fd)
 
 
 def in_page_cache(fd: int, start: int, stop: int) -> bool:
-    """Whether a read would not wait for a disk: one byte tried in every 128 KiB (readahead)."""
+    """Whether a read would not wait for a disk: one byte tried in every 256 KiB."""
     probe = [bytearray(1)]
     try:
-        for at in (*range(start, stop, _PAGES_PROBED), stop - 1):
+        for at in (*range(start, stop, _PROBED), stop - 1):
             os.preadv(fd, probe, at, os.RWF_NOWAIT)
     except (BlockingIOError, OSError, AttributeError):
         return False  # cold, or a file system that cannot tell
     return True
 
 
-def _wake(ready: "asyncio.Future[None]") -> None:
+def _settle(ready: "asyncio.Future[bool]", writable: bool) -> None:
     if not ready.done():
-        ready.set_result(None)
+        ready.set_result(writable)

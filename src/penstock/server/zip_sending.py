@@ -18,7 +18,7 @@ from penstock.stores.interface import LocalFiles, OpenFile, Store
 from penstock.stores.threads import open_in_thread
 from penstock.zipstream import Member, Segment
 
-_BUFFER = 1 << 20
+_BUFFER = 512 << 10
 _READ_BELOW = 128 << 10
 """Members up to this size are cheaper to read than to open and send by themselves."""
 
@@ -42,7 +42,7 @@ async def send_zip_span(
 class _Batch:
     """Bytes to send, then perhaps a stretch of a file; ``last`` says that nothing follows."""
 
-    data: bytes
+    data: bytes | bytearray
     file: OpenFile | None = None
     start: int = 0
     stop: int = 0
@@ -100,7 +100,7 @@ def _taken(ahead: list[Segment]) -> Iterator[Segment]:
 
 
 def _next_batch(store: LocalFiles, planned: PlannedZip, segments: Iterator[Segment]) -> _Batch:
-    """Fill a buffer up to 1 MiB, or to the next big member. Blocks: in a worker thread."""
+    """Fill a buffer up to half a MiB, or to the next big member. Blocks: in a worker thread."""
     buffer = bytearray()
     for segment in segments:
         if isinstance(segment, bytes):
@@ -108,14 +108,14 @@ def _next_batch(store: LocalFiles, planned: PlannedZip, segments: Iterator[Segme
         else:
             opened = _open(store, planned, segment)
             if _is_big(segment):
-                return _Batch(bytes(buffer), opened, segment.start, segment.stop)
+                return _Batch(buffer, opened, segment.start, segment.stop)
             try:
                 buffer += _read(opened, segment)
             finally:
                 opened.close()
         if len(buffer) >= _BUFFER:
-            return _Batch(bytes(buffer))
-    return _Batch(bytes(buffer), last=True)
+            return _Batch(buffer)
+    return _Batch(buffer, last=True)
 
 
 def _is_big(member: Member) -> bool:
