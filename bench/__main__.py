@@ -1,0 +1,105 @@
+"""Compare Penstock with other servers: CPU, wall time and memory.
+
+    python -m bench                        everything at full size: 1 GiB, 5 rounds
+    python -m bench file ranges            only these; --list names all
+    python -m bench --size 256MiB --runs 9 smaller and more often
+    python -m bench --quick                tiny: proves that the benchmarks themselves work
+
+Every benchmark starts its servers afresh, checks one answer of each by its hash, and then measures
+them in turn (A B C A B C …), so that a busy moment of the machine hits all alike. The client is
+the same for all and runs in a process of its own. Files are warm in the page cache.
+
+- *CPU s/GiB*: user and system time of the server's processes for 1 GiB of file content.
+- *MiB/s*: file content by wall time at the client.
+- *peak RSS*: the most memory held since the server started, in MB of 10^6 bytes.
+
+Files go to a folder below ``--dir`` (the system's temporary folder), which is removed afterwards.
+The report is printed and written to ``--results`` (bench/results) as Markdown and JSON. A peer
+that is not installed is left out, and that is said. Ours is one process with threads; nginx has
+one worker process, Go its default GOMAXPROCS; the CPU time of the whole program is counted.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ByteSize, TypeAdapter
+
+from bench import flatness, table
+from bench.cases import BENCHMARKS
+from bench.corpus import Corpus
+from bench.measure import machine
+
+RESULTS = Path(__file__).with_name("results")
+_SIZES: TypeAdapter[ByteSize] = TypeAdapter(ByteSize)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmarks that the command line names."""
+    options = _options(arguments)
+    if options.list:
+        print("\n".join([*BENCHMARKS, flatness.NAME]))
+        return
+    options.results.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-", dir=options.dir) as folder:
+        _run(options, Corpus(Path(folder), options.size))
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m bench", description=(__doc__ or "").split("\n")[0])
+    names = [*BENCHMARKS, flatness.NAME]
+    parser.add_argument("names", nargs="*", metavar="NAME", help="benchmarks to run; all if none")
+    parser.add_argument("--list", action="store_true", help="name the benchmarks")
+    parser.add_argument("--size", type=_SIZES.validate_python, default="1GiB", help="of the file")
+    parser.add_argument("--runs", type=int, default=5, help="rounds (default: 5)")
+    parser.add_argument("--dir", help="where the files go (default: the temporary folder)")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the report goes")
+    parser.add_argument("--quick", action="store_true", help="8 MiB, one round")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.names) - set(names):
+        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}: {', '.join(names)}")
+    options.names = options.names or names
+    if options.quick:
+        options.size, options.runs = ByteSize(8 << 20), 1
+    return options
+
+
+def _run(options: argparse.Namespace, corpus: Corpus) -> None:
+    about = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **machine()}
+    texts = [f"# Penstock and its peers\n\n{_sentence(about)}\n"]
+    documents: list[dict[str, object]] = []
+    stem = options.results / time.strftime("%Y%m%d-%H%M%S")
+    for name in options.names:
+        if name == flatness.NAME:
+            growths = flatness.run(corpus, _say)
+            text, document = flatness.comparison(growths), flatness.document(growths)
+        else:
+            benchmark = BENCHMARKS[name]
+            results = benchmark.run(corpus, options.runs, _say)
+            text = table.comparison(benchmark, results)
+            document = table.document(benchmark, results)
+        print(text, flush=True)
+        texts.append(text)
+        documents.append(document)
+        # After each one: a run that is broken off keeps what it has.
+        stem.with_suffix(".md").write_text("\n".join(texts))
+        stem.with_suffix(".json").write_text(
+            json.dumps({"about": about, "benchmarks": documents}, indent=1)
+        )
+    _say(f"written to {stem}.md and .json")
+
+
+def _sentence(about: dict[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in about.items())
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""The files that are sent: random bytes, made once a run, shared by all servers."""
+
+import hashlib
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Files below ``root``; ``size`` bytes is the one everything else is derived from."""
+
+    folder: Path
+    size: int
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "files"
+
+    def file(self) -> str:
+        """The key of one file of ``size`` bytes."""
+        return self._file("large/file.bin", self.size)
+
+    def many(self, folder: str, count: int, size: int) -> str:
+        """A folder of ``count`` files of ``size`` bytes, none below; answers its name."""
+        for number in range(count):
+            self._file(f"{folder}/{number:05}.bin", size)
+        return folder
+
+    def sparse(self, key: str, size: int) -> str:
+        """The key of a file of zeros that takes no space on the disk."""
+        self._path(key).touch()
+        os.truncate(self._path(key), size)
+        return key
+
+    def _path(self, key: str) -> Path:
+        path = self.root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _file(self, key: str, size: int) -> str:
+        path = self._path(key)
+        if not path.exists():
+            with path.open("wb") as file:
+                for at in range(0, size, MIB):
+                    file.write(os.urandom(min(MIB, size - at)))
+        return key
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder_digests(folder: Path) -> dict[str, str]:
+    """The digest of every file by its name below ``folder``'s parent, as a ZIP names it."""
+    return {
+        str(path.relative_to(folder.parent)): digest(path)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def zip_digests(path: Path) -> dict[str, str]:
+    """The digest of every member of a ZIP; zipfile holds each against its CRC-32."""
+    with zipfile.ZipFile(path) as archive:
+        digests = {}
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                digests[name] = hashlib.file_digest(member, "sha256").hexdigest()  # type: ignore[arg-type]
+        return digests

@@ -1,0 +1,143 @@
+// A file server as a Go programmer would write it with the standard library.
+//
+//	GET /KEY             a file, whole or by range (http.ServeContent)
+//	PUT /KEY             a file comes in: temporary file, fsync, rename
+//	GET /zip?prefix=P/   all files below P as one ZIP, stored, made while it is sent
+package main
+
+import (
+	"archive/zip"
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"log"
+	"net/http"
+	"os"
+	"path/filepath"
+)
+
+var (
+	root   = flag.String("root", ".", "folder to serve")
+	listen = flag.String("listen", "127.0.0.1:8080", "address")
+	digest = flag.Bool("sha256", false, "digest uploads")
+)
+
+func main() {
+	flag.Parse()
+	files := http.FileServer(http.Dir(*root))
+	http.HandleFunc("/zip", sendZip)
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			receive(w, r)
+			return
+		}
+		files.ServeHTTP(w, r)
+	})
+	log.Fatal(http.ListenAndServe(*listen, nil))
+}
+
+func receive(w http.ResponseWriter, r *http.Request) {
+	target := filepath.Join(*root, filepath.Clean("/"+r.URL.Path))
+	sum, err := store(target, r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(http.StatusCreated)
+	fmt.Fprintln(w, sum)
+}
+
+func store(target string, body io.Reader) (string, error) {
+	folder := filepath.Dir(target)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", err
+	}
+	file, err := os.CreateTemp(folder, ".upload-*")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(file.Name())
+	defer file.Close()
+	var sum hash.Hash
+	// Hides ReadFrom, which would copy through 32 KiB whatever the buffer.
+	var into io.Writer = struct{ io.Writer }{file}
+	if *digest {
+		sum = sha256.New()
+		into = io.MultiWriter(file, sum)
+	}
+	if _, err := io.CopyBuffer(into, body, make([]byte, 256<<10)); err != nil {
+		return "", err
+	}
+	if err := file.Sync(); err != nil {
+		return "", err
+	}
+	if err := os.Rename(file.Name(), target); err != nil {
+		return "", err
+	}
+	if err := syncFolder(folder); err != nil || sum == nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+func syncFolder(folder string) error {
+	handle, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	defer handle.Close()
+	return handle.Sync()
+}
+
+func sendZip(w http.ResponseWriter, r *http.Request) {
+	folder := filepath.Join(*root, filepath.Clean("/"+r.URL.Query().Get("prefix")))
+	w.Header().Set("Content-Type", "application/zip")
+	out := bufio.NewWriterSize(w, 256<<10)
+	archive := zip.NewWriter(out)
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		return add(archive, filepath.Dir(folder), path, entry)
+	})
+	if err == nil {
+		err = archive.Close()
+	}
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func add(archive *zip.Writer, base, path string, entry fs.DirEntry) error {
+	info, err := entry.Info()
+	if err != nil {
+		return err
+	}
+	header, err := zip.FileInfoHeader(info)
+	if err != nil {
+		return err
+	}
+	if header.Name, err = filepath.Rel(base, path); err != nil {
+		return err
+	}
+	header.Method = zip.Store
+	member, err := archive.CreateHeader(header)
+	if err != nil {
+		return err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = io.Copy(member, file)
+	return err
+}

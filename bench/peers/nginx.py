@@ -1,0 +1,61 @@
+"""nginx, one worker process, at its best."""
+
+import os
+import shutil
+
+from bench.peers.server import PeerMissing, Server
+
+_CONFIG = """
+daemon off;
+master_process on;
+worker_processes 1;
+{user}
+pid {scratch}/pid;
+error_log {scratch}/log warn;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    sendfile on;
+    tcp_nopush on;
+    keepalive_timeout 75;
+    keepalive_requests 1000000;
+    default_type application/octet-stream;
+    client_max_body_size 0;
+    client_body_buffer_size 1m;
+    client_body_temp_path {root}/.body;
+    proxy_temp_path {scratch}/proxy;
+    fastcgi_temp_path {scratch}/fastcgi;
+    uwsgi_temp_path {scratch}/uwsgi;
+    scgi_temp_path {scratch}/scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        root {root};
+        location / {{
+            dav_methods PUT DELETE;
+            create_full_put_path on;
+        }}
+    }}
+}}
+"""
+
+
+class Nginx(Server):
+    """Static files and ``dav_methods PUT``, which renames a temporary file; it never fsyncs."""
+
+    name = "nginx"
+    note = (
+        "worker_processes 1, access_log off, sendfile on, tcp_nopush on, "
+        "client_body_buffer_size 1m; uploads are not fsynced"
+    )
+
+    def command(self) -> list[str]:
+        program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+        if program is None:
+            raise PeerMissing("nginx is not installed; on Debian: apt install nginx-light")
+        config = self.scratch / "nginx.conf"
+        # Started by root, the workers would become a user who cannot read our files.
+        user = "user root;" if os.geteuid() == 0 else ""
+        config.write_text(
+            _CONFIG.format(root=self.root, scratch=self.scratch, port=self.port, user=user)
+        )
+        return [program, "-e", str(self.log), "-c", str(config)]

@@ -1,0 +1,64 @@
+"""Ours, as anybody starts it."""
+
+import os
+import shlex
+import sys
+from http.client import HTTPConnection
+from typing import ClassVar
+from urllib.parse import quote
+
+from bench.peers.server import Server
+
+_ANNOUNCED = " is listening on "
+
+
+class Penstock(Server):
+    """``penstock serve`` with its defaults; log lines go to a file."""
+
+    name = "penstock"
+    note = "one process, defaults, a log line per request to a file"
+    settings: ClassVar[dict[str, str]] = {}
+
+    def command(self) -> list[str]:
+        """``PENSTOCK_BENCH_COMMAND`` names another one, say of an older version."""
+        given = os.environ.get("PENSTOCK_BENCH_COMMAND")
+        return shlex.split(given) if given else [sys.executable, "-m", "penstock", "serve"]
+
+    def environment(self) -> dict[str, str]:
+        settings = {
+            "data": str(self.scratch / "data"),
+            "store": self.root.as_uri(),
+            "port": "0",
+            **self.settings,
+        }
+        return {f"PENSTOCK_{name.upper()}": value for name, value in settings.items()}
+
+    def ready(self) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if _ANNOUNCED not in line:
+            self._process.wait(timeout=10)
+            self.require_running()
+        self.port = int(line.strip().rpartition(":")[2])
+
+    def file_path(self, key: str) -> str:
+        return "/v1/files/" + quote(key)
+
+    def learn(self, key: str) -> None:
+        connection = HTTPConnection("127.0.0.1", self.port)
+        fields = {"Want-Repr-Digest": "sha-256=10"}
+        connection.request("HEAD", self.file_path(key), headers=fields)
+        assert connection.getresponse().getheader("Repr-Digest")
+        connection.close()
+
+    def zip_path(self, folder: str) -> str:
+        return f"/v1/zip?prefix={quote(folder)}/"
+
+
+class PenstockWithoutSha256(Penstock):
+    """The CRC-32 is taken all the same: ZIPs need it."""
+
+    name = "penstock, no sha-256"
+    note = "PENSTOCK_SHA256=false; the CRC-32 is still taken"
+    settings: ClassVar[dict[str, str]] = {"sha256": "false"}

@@ -1,0 +1,55 @@
+"""The benchmarks themselves, at a tiny size, so that they still run when they are wanted."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from bench import flatness
+from bench.__main__ import main
+from bench.cases import BENCHMARKS
+from bench.measure import cpu_seconds, peak_rss
+from bench.table import spread
+
+TINY = ["--size", "1MiB", "--runs", "1"]
+
+
+@pytest.mark.timeout(300)  # the first one may have to compile Go's standard library
+@pytest.mark.parametrize("name", list(BENCHMARKS))
+def test_a_benchmark_runs_and_every_server_answers_rightly(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([name, *TINY, "--dir", str(tmp_path), "--results", str(tmp_path)])
+
+    said = capsys.readouterr()
+    (report,) = tmp_path.glob("*.json")
+    (benchmark,) = json.loads(report.read_text())["benchmarks"]
+    assert benchmark["results"][0]["server"].startswith("penstock")
+    for result in benchmark["results"]:
+        assert min(*result["cpu_seconds"], *result["seconds"], result["peak_rss"]) > 0
+        assert f"| {result['server']} |" in said.out
+    if "without" in said.err:
+        pytest.skip(said.err.strip())
+
+
+def test_memory_does_not_grow_with_the_size(tmp_path: Path) -> None:
+    main([flatness.NAME, "--size", "16MiB", "--dir", str(tmp_path), "--results", str(tmp_path)])
+
+    (report,) = tmp_path.glob("*.json")
+    (benchmark,) = json.loads(report.read_text())["benchmarks"]
+    for growth in benchmark["results"]:
+        assert growth["large"] == 64 * growth["small"] == 64 << 20
+        assert growth["large_rss"] - growth["small_rss"] < 16 << 20, growth
+
+
+def test_the_kernel_tells_what_a_process_costs() -> None:
+    before = cpu_seconds(os.getpid())
+    sum(range(3_000_000))
+
+    assert cpu_seconds(os.getpid()) - before > 0.01
+    assert peak_rss(os.getpid()) > 10_000_000
+
+
+def test_a_spread_names_the_middle_and_both_ends() -> None:
+    assert spread([3.0, 1.0, 2.0], ".1f") == "2.0 (1.0–3.0)"
