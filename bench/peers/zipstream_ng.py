@@ -19,7 +19,7 @@ class ZipstreamNg(Server):
 
     def command(self) -> list[str]:
         if importlib.util.find_spec("zipstream") is None:
-            raise PeerMissing("zipstream-ng is not installed: pip install --group bench")
+            raise PeerMissing("zipstream-ng is not installed: pip install zipstream-ng")
         return [sys.executable, "-m", "bench.peers.zipstream_ng", str(self.root), str(self.port)]
 
     def environment(self) -> dict[str, str]:

@@ -51,7 +51,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         check=True, cwd=folder, timeout=60, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     yield f"postgresql+psycopg://penstock@127.0.0.1:{port}/postgres"
-    run("pg_ctl", "-m", "immediate", "stop")
+    # Without waiting: where nobody reaps orphans, a dead server looks alive for ever.
+    run("pg_ctl", "-W", "-m", "immediate", "stop")
 
 
 @pytest.fixture

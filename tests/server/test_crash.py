@@ -6,6 +6,7 @@ import http.client
 import random
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ from tests.serving import RunningServer
 
 ROUNDS = 50
 KEYS = 6
+
+
+def connect(server: RunningServer) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
 
 
 class Uploader(threading.Thread):
@@ -35,22 +40,20 @@ class Uploader(threading.Thread):
                 data = self._random.randbytes(size)
                 digest = hashlib.sha256(data).hexdigest()
                 self.sent.append(digest)
-                connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=20)
-                connection.request("PUT", f"/v1/files/{self._key}", body=data)
-                if connection.getresponse().status in (200, 201):
-                    self.acknowledged = len(self.sent) - 1
-                connection.close()
+                with closing(connect(self._server)) as connection:
+                    connection.request("PUT", f"/v1/files/{self._key}", body=data)
+                    if connection.getresponse().status in (200, 201):
+                        self.acknowledged = len(self.sent) - 1
         except (OSError, http.client.HTTPException):
             return  # the server was killed
 
 
 def digest_of(server: RunningServer, key: str) -> str | None:
     """The SHA-256 of what the server sends, held against what it says; None: nothing there."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
-    connection.request("GET", f"/v1/files/{key}", headers={"Want-Repr-Digest": "sha-256=1"})
-    response = connection.getresponse()
-    body = response.read()
-    connection.close()
+    with closing(connect(server)) as connection:
+        connection.request("GET", f"/v1/files/{key}", headers={"Want-Repr-Digest": "sha-256=1"})
+        response = connection.getresponse()
+        body = response.read()
     if response.status == 404:
         return None
     assert response.status == 200
