@@ -5,15 +5,17 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from penstock.downloads import Representation, plan_download
+from penstock.downloads import Representation, SendPlan, plan_download
 from penstock.errors import PreconditionFailed, RangeNotSatisfiable
 from penstock.octets.ranges import Span
 from penstock.server.context import BEGUN, SENT
 from penstock.server.services import services_of
-from penstock.server.wire import Wire
+from penstock.server.wire import Wire, corked
 
 SendSpan = Callable[[Wire, int, int], Awaitable[None]]
 """Sends the bytes start to stop of a representation."""
+
+_WORTH_CORKING = 1 << 20
 
 
 async def answer(
@@ -39,17 +41,25 @@ async def answer(
     response = web.StreamResponse(status=plan.status, headers=plan.headers | headers)
     if plan.status != 304:
         response.content_length = plan.length
-    await response.prepare(request)
-    request[BEGUN] = response
-    if request.method != "HEAD" and plan.pieces:
-        async with Wire(request, settings.stall_timeout) as wire:
-            try:
-                for piece in plan.pieces:
-                    if isinstance(piece, Span):
-                        await send_span(wire, piece.start, piece.stop)
-                    else:
-                        await wire.send(piece, more=True)
-            finally:
-                request[SENT] = wire.sent
+    has_body = request.method != "HEAD" and bool(plan.pieces)
+    with corked(request, has_body and plan.length >= _WORTH_CORKING):
+        await response.prepare(request)
+        request[BEGUN] = response
+        if has_body:
+            await _send_pieces(request, plan, send_span, settings.stall_timeout)
     await response.write_eof()
     return response
+
+
+async def _send_pieces(
+    request: web.Request, plan: SendPlan, send_span: SendSpan, stall_timeout: float
+) -> None:
+    async with Wire(request, stall_timeout) as wire:
+        try:
+            for piece in plan.pieces:
+                if isinstance(piece, Span):
+                    await send_span(wire, piece.start, piece.stop)
+                else:
+                    await wire.send(piece, more=True)
+        finally:
+            request[SENT] = wire.sent

@@ -8,6 +8,8 @@ own descriptor). Nothing is buffered here, so a slow client costs no memory.
 import asyncio
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -129,6 +131,25 @@ class Wire:
         finally:
             timer.cancel()
             self._loop.remove_writer(fd)
+
+
+@contextmanager
+def corked(request: web.Request, wanted: bool) -> Iterator[None]:
+    """Let the kernel send full segments only (``TCP_CORK``) until the end of the response.
+
+    The event loop sets ``TCP_NODELAY``, with which every ``sendfile`` ends in a small segment.
+    """
+    transport = request.transport
+    if not wanted or transport is None:
+        yield
+        return
+    connection = transport.get_extra_info("socket")
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # the client left, and the socket with it
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
 
 def in_page_cache(fd: int, start: int, stop: int) -> bool:

@@ -79,9 +79,8 @@ class LocalStore:
         return await in_thread(self._stat, key)
 
     def open_file(self, key: str, *, etag: str | None = None, facts: bool = True) -> OpenLocalFile:
-        fd = self._root.open_file(key)
+        fd, status = self._root.open_file(key)
         try:
-            status = os.fstat(fd)
             version = etag_of(status)
             if etag is not None and version != etag:
                 raise SourceChanged(f"{key!r} changed since this transfer began; start it again")
@@ -92,10 +91,10 @@ class LocalStore:
             raise
 
     def open_cached(self, key: str, *, facts: bool = True) -> OpenLocalFile | None:
-        fd = self._root.open_cached(key)
-        if fd is None:
+        opened = self._root.open_cached(key)
+        if opened is None:
             return None
-        status = os.fstat(fd)
+        fd, status = opened
         etag = etag_of(status)
         known = self._book.peek(key, etag) if facts else NOTHING_KNOWN
         if known is None:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from penstock.errors import BadKey, KeyConflict, NotFound
 from penstock.stores.keys import RESERVED, check_key
@@ -21,6 +22,8 @@ from penstock.stores.openat2 import open_beneath
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: opening a named pipe must not hang the thread.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+Opened: TypeAlias = tuple[int, os.stat_result]
 
 
 class Root:
@@ -96,17 +99,13 @@ class Root:
             os.fsync(parent)
         return self._enter(parent, name, key, create=False)
 
-    def open_cached(self, key: str) -> int | None:
+    def open_cached(self, key: str) -> Opened | None:
         """As :meth:`open_file` if that takes no waiting for the disk, else ``None``."""
         fd = open_beneath(self.fd, check_key(key).encode(), cached=True)
-        if fd >= 0 and stat.S_ISREG(os.fstat(fd).st_mode):
-            return fd
-        if fd >= 0:
-            os.close(fd)
-        return None
+        return _regular(fd) if fd >= 0 else None
 
-    def open_file(self, key: str) -> int:
-        """A descriptor of the regular file at ``key``.
+    def open_file(self, key: str) -> Opened:
+        """A descriptor of the regular file at ``key``, and its status.
 
         :raises NotFound: there is none.
         :raises BadKey: a symbolic link stands there or on the way.
@@ -114,10 +113,10 @@ class Root:
         fd = open_beneath(self.fd, check_key(key).encode())
         if fd < 0:
             fd = self._open_by_steps(key)
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            os.close(fd)
+        opened = _regular(fd)
+        if opened is None:
             raise not_found(key)
-        return fd
+        return opened
 
     def _open_by_steps(self, key: str) -> int:
         """The slow way, which knows what is wrong and works on every kernel."""
@@ -183,6 +182,15 @@ class Root:
                 except OSError:
                     return
                 os.fsync(parent)
+
+
+def _regular(fd: int) -> Opened | None:
+    """The descriptor with its status; closed if it is not a regular file's."""
+    status = os.fstat(fd)
+    if stat.S_ISREG(status.st_mode):
+        return fd, status
+    os.close(fd)
+    return None
 
 
 def not_found(key: str) -> NotFound:
