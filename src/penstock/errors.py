@@ -5,6 +5,7 @@ PenstockError
 │   ├── BadKey               400  a key that cannot name a file, with the reason
 │   ├── BodyIncomplete       400  fewer bytes came than were announced
 │   └── DigestMismatch       400  the bytes are not the ones the digest speaks of
+├── Forbidden                403  another web site's page asks for a change
 ├── NotFound                 404  no such file, selection or page
 ├── MethodNotAllowed         405
 ├── Stalled                  408  the other side stopped sending
@@ -78,6 +79,12 @@ class BodyIncomplete(BadRequest):
 class DigestMismatch(BadRequest):
     code = "digest-mismatch"
     exit_code = Exit.MISMATCH
+
+
+class Forbidden(PenstockError):
+    code = "forbidden"
+    status = 403
+    exit_code = Exit.REFUSED
 
 
 class NotFound(PenstockError):

@@ -91,3 +91,28 @@ async def test_the_server_tells_its_limits(api: Api) -> None:
     response, _ = await api.call("GET", "/v1/server")
 
     assert (await response.json())["limits"]["max_body"] == 1 << 40
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+async def test_another_sites_page_cannot_change_anything(api: Api, fields: dict[str, str]) -> None:
+    response, _ = await api.call("PUT", "/v1/files/a", b"x", **fields)
+
+    assert response.status == 403
+    assert (await response.json())["code"] == "forbidden"
+
+
+async def test_our_own_page_and_other_clients_may(api: Api) -> None:
+    own = f"http://127.0.0.1:{api.port}"
+    fetched, _ = await api.call("PUT", "/v1/files/a", b"x", Sec_Fetch_Site="same-origin")
+    older, _ = await api.call("PUT", "/v1/files/b", b"x", Origin=own)
+    plain, _ = await api.call("PUT", "/v1/files/c", b"x")
+
+    assert (fetched.status, older.status, plain.status) == (201, 201, 201)

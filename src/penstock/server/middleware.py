@@ -13,7 +13,7 @@ from penstock.errors import PenstockError
 from penstock.server import problems
 from penstock.server.context import BEGUN, CUT, RECEIVED, REQUEST_ID, SENT
 from penstock.server.logs import note
-from penstock.server.receiving import check_expectation
+from penstock.server.receiving import check_expectation, check_origin
 from penstock.server.services import services_of
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
@@ -53,10 +53,15 @@ def _log_line(request: web.Request, status: int, seconds: float) -> None:
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn what a handler raises into a problem; if the answer has begun, cut the connection."""
     try:
+        check_origin(request)
         check_expectation(request)
         return await handler(request)
-    except (asyncio.CancelledError, ConnectionError):
+    except asyncio.CancelledError:
         raise
+    except ConnectionError:  # the client left: nobody is there to be told
+        request[CUT] = True
+        begun = request.get(BEGUN)
+        return web.Response(status=_ABORTED) if begun is None else begun
     except PenstockError as error:
         answer = problems.from_error(request, error)
         reason = error.detail

@@ -9,6 +9,7 @@ from penstock.errors import (
     BadRequest,
     BodyIncomplete,
     ExpectationFailed,
+    Forbidden,
     Stalled,
     TooLarge,
     UnsupportedMediaType,
@@ -22,6 +23,24 @@ _DIGEST_FIELDS = ("Content-Digest", "Repr-Digest")
 
 async def expect_later(request: web.Request) -> None:
     """Hold ``100 Continue`` back until a handler wants the body (RFC 9110 §10.1.1)."""
+
+
+def check_origin(request: web.Request) -> None:
+    """Refuse changes that a page of another web site asks for.
+
+    Browsers send forms anywhere without asking, so any page could write to a server on loopback.
+    They say where the request comes from, in ``Sec-Fetch-Site`` (Fetch Metadata) or at least in
+    ``Origin`` (RFC 6454 §7); other clients send neither.
+
+    :raises Forbidden: it comes from another site's page.
+    """
+    if request.method in ("GET", "HEAD"):
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    same_host = origin is None or origin.partition("://")[2] == request.host
+    if not (same_host if site is None else site in ("same-origin", "none")):
+        raise Forbidden("changes are accepted from this server's own pages only")
 
 
 def check_expectation(request: web.Request) -> None:
