@@ -44,6 +44,15 @@ class Api:
         return body
 
 
+async def eventually(holds: Callable[[], bool]) -> bool:
+    """Whether ``holds`` becomes true within five seconds."""
+    for _ in range(250):
+        if holds():
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
 StartApi = Callable[..., Awaitable[Api]]
 
 

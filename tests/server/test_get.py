@@ -7,7 +7,7 @@ from email import message_from_bytes
 
 import pytest
 
-from tests.server.conftest import Api, StartApi
+from tests.server.conftest import Api, StartApi, eventually
 from tests.server.test_put import sha256_field
 
 DATA = bytes(range(256)) * 4000
@@ -171,12 +171,8 @@ async def test_a_slow_reader_is_given_up(start_api: StartApi) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", api.port, limit=1024)
     writer.write(b"GET /v1/files/big HTTP/1.1\r\nHost: x\r\n\r\n")
 
-    for _ in range(50):
-        await asyncio.sleep(0.1)
-        if api.services.traffic.transfers == 0:
-            break
-
-    assert api.services.traffic.transfers == 0
+    assert await eventually(lambda: api.services.traffic.transfers == 1)
+    assert await eventually(lambda: api.services.traffic.transfers == 0)
     writer.close()
 
 
@@ -189,9 +185,8 @@ async def test_a_reader_that_leaves_frees_its_transfer_at_once(api: Api) -> None
     assert api.services.traffic.transfers == 1
 
     writer.transport.abort()
-    await asyncio.sleep(0.1)
 
-    assert api.services.traffic.transfers == 0
+    assert await eventually(lambda: api.services.traffic.transfers == 0)
 
 
 async def test_nothing_there_is_404(api: Api) -> None:

@@ -147,6 +147,19 @@ def test_each_request_is_one_line_of_json(start_server: StartServer) -> None:
     assert request["received"] == 5
 
 
+def test_lines_for_people_are_no_json(start_server: StartServer) -> None:
+    server = start_server(log_format="pretty")
+    connection = connect(server)
+    connection.request("GET", "/v1/files/nothing")
+    connection.getresponse().read()
+    connection.close()
+    server.stop()
+
+    [request] = [line for line in server.log.read_text().splitlines() if " request " in line]
+    assert " info " in request
+    assert "path=/v1/files/nothing status=404" in request
+
+
 def test_a_taken_port_is_told_in_one_line(start_server: StartServer, tmp_path: Path) -> None:
     first = start_server()
 

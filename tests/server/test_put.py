@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.server.conftest import Api, StartApi
+from tests.server.conftest import Api, StartApi, eventually
 
 DATA = bytes(range(256)) * 4000
 
@@ -200,14 +200,11 @@ async def test_an_upload_cut_by_the_client_leaves_nothing(api: Api) -> None:
     await writer.drain()
     writer.close()
     await writer.wait_closed()
-    await asyncio.sleep(0.3)
+    tmp = api.services.settings.data / "files/.penstock/tmp"
 
+    assert await eventually(lambda: api.services.traffic.transfers == 0)
+    assert await eventually(lambda: not any(tmp.iterdir()))
     assert await stored(api) == []
-    assert api.services.traffic.transfers == 0
-    left = await asyncio.to_thread(
-        lambda: list((api.services.settings.data / "files/.penstock/tmp").iterdir())
-    )
-    assert left == []
 
 
 async def test_a_refused_upload_never_sends_its_body(api: Api) -> None:
