@@ -9,7 +9,7 @@ from hashlib import blake2b
 from penstock.archives.selection import Selection
 from penstock.errors import NotFound, SourceChanged, TooLarge
 from penstock.stores.interface import FileInfo, Store
-from penstock.stores.threads import in_thread
+from penstock.threads import in_thread
 from penstock.zipstream import Entry, Plan, PlanBuilder
 
 _MISSING_NAMED = 100

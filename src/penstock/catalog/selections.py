@@ -7,7 +7,7 @@ from sqlalchemy import Engine, delete, insert, select
 
 from penstock.catalog.schema import selections
 from penstock.errors import NotFound
-from penstock.stores.threads import in_thread
+from penstock.threads import in_thread
 
 
 class Selections:

@@ -13,9 +13,9 @@ from penstock.client.listing import delete, pages
 from penstock.client.put import put
 from penstock.client.readers import Path
 from penstock.client.several import Done, Meters, Several, each, few_at_once, settled
-from penstock.client.threads import in_thread
 from penstock.errors import KeyConflict, NotFound
 from penstock.stores.keys import check_key
+from penstock.threads import use_in_thread
 
 
 class Pair(NamedTuple):
@@ -44,7 +44,7 @@ def get_many(http: Http, pairs: Several[Pair], meters: Meters) -> AsyncGenerator
 
     async def one(pair: Pair) -> Done:
         check_key(pair.key)  # above all no "..": the server is not trusted with our disk
-        await in_thread(_make_folder, os.path.dirname(pair.path))
+        await use_in_thread(_make_folder, os.path.dirname(pair.path))
         stored = await get(http, pair.key, pair.path, meters(pair.key), known=pair.info)
         return Done(pair.key, pair.path, stored.info, stored.skipped)
 
@@ -71,7 +71,7 @@ async def pairs_below(folder: Path, prefix: str) -> AsyncIterator[Pair]:
     """Every file below ``folder``, with the key that its place there gives it."""
     base = os.path.join(os.fspath(folder), "")
     folders = _walk(base)
-    while (found := await in_thread(next, folders, None)) is not None:
+    while (found := await use_in_thread(next, folders, None)) is not None:
         for path, error in found:
             yield Pair(path, prefix + path[len(base) :], error=error)
 

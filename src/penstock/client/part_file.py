@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import asdict
 
 from penstock.client.answers import Version
-from penstock.client.threads import in_thread
 from penstock.errors import Busy, KeyConflict
 from penstock.octets.digests import Digester
+from penstock.threads import use_in_thread
 
 READ_PIECE = 1 << 20
 MAX_NAME_BYTES = 255
@@ -43,7 +43,7 @@ class PartFile:
         :raises Busy: another process is downloading to the same target.
         :raises KeyConflict: a file that is no part of ours stands in the way.
         """
-        part = cls(target, url, await in_thread(_open_locked, part_paths(target)[0]))
+        part = cls(target, url, await use_in_thread(_open_locked, part_paths(target)[0]))
         try:
             await part._take_up()
         except BaseException:
@@ -56,26 +56,26 @@ class PartFile:
         return self.digester.size
 
     async def begin(self, version: Version) -> None:
-        await in_thread(self._begin, version)
+        await use_in_thread(self._begin, version)
 
     async def write(self, data: bytes) -> None:
-        await in_thread(self._write, data)
+        await use_in_thread(self._write, data)
 
     async def commit(self) -> None:
         """Make the file durable and put it in the target's place, in one step."""
-        await in_thread(self._commit)
+        await use_in_thread(self._commit)
 
     async def discard(self) -> None:
         """Remove the part and what is known of it."""
-        await in_thread(self._discard)
+        await use_in_thread(self._discard)
 
     async def close(self) -> None:
         """Leave the part for a later run, unless it holds nothing or came to its end."""
-        await in_thread(self._close)
+        await use_in_thread(self._close)
 
     async def _take_up(self) -> None:
-        self.version = await in_thread(self._load)
-        while self.version is not None and await in_thread(self._digest_next):
+        self.version = await use_in_thread(self._load)
+        while self.version is not None and await use_in_thread(self._digest_next):
             pass
 
     def _load(self) -> Version | None:

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import suppress
 from typing import IO, Protocol, TypeAlias
 
-from penstock.client.threads import in_thread
 from penstock.errors import SourceChanged
 from penstock.octets.digests import Digester
+from penstock.threads import use_in_thread
 
 READ_PIECE = 512 << 10
 
@@ -56,7 +56,7 @@ class FileReader:
 
         :raises OSError: it cannot be read.
         """
-        return cls(path, *await in_thread(_open, path))
+        return cls(path, *await use_in_thread(_open, path))
 
     async def read(self) -> bytes:
         task = self._ahead or self._start()
@@ -70,10 +70,10 @@ class FileReader:
             await asyncio.wait({self._ahead})
             if not self._ahead.cancelled():
                 self._ahead.exception()
-        await in_thread(os.close, self._fd)
+        await use_in_thread(os.close, self._fd)
 
     def _start(self) -> asyncio.Task[bytes]:
-        return asyncio.create_task(in_thread(self._read))
+        return asyncio.create_task(use_in_thread(self._read))
 
     def _read(self) -> bytes:
         size = self._before.st_size
@@ -109,7 +109,7 @@ class StreamReader:
     async def read(self) -> bytes:
         if self._waits:  # so that an interrupt need not wait for the other end of the pipe
             await _readable(self._stream.fileno())
-        return await in_thread(self._read)
+        return await use_in_thread(self._read)
 
     async def close(self) -> None:
         pass
@@ -131,7 +131,7 @@ class IteratorReader:
     async def read(self) -> bytes:
         async for piece in self._pieces:
             if piece:
-                await in_thread(self.digester.update, piece)
+                await use_in_thread(self.digester.update, piece)
                 return piece
         return b""
 
@@ -145,10 +145,10 @@ class PipeReader(StreamReader):
     @classmethod
     async def open(cls, path: Path) -> "PipeReader":
         """Open the pipe at ``path``; waits until somebody writes to it."""
-        return cls(await in_thread(open, path, "rb", buffering=0))
+        return cls(await use_in_thread(open, path, "rb", buffering=0))
 
     async def close(self) -> None:
-        await in_thread(self._stream.close)
+        await use_in_thread(self._stream.close)
 
 
 async def open_reader(source: Source) -> Reader:
@@ -168,7 +168,7 @@ async def is_file(path: Path) -> bool:
 
     :raises OSError: nothing is there, or it is a folder.
     """
-    mode = (await in_thread(os.stat, path)).st_mode
+    mode = (await use_in_thread(os.stat, path)).st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "is a folder", os.fspath(path))
     return stat.S_ISREG(mode)

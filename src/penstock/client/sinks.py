@@ -3,9 +3,9 @@
 from typing import IO, Protocol
 
 from penstock.client.answers import Version
-from penstock.client.threads import in_thread
 from penstock.errors import SourceChanged
 from penstock.octets.digests import Digester
+from penstock.threads import use_in_thread
 
 
 class Sink(Protocol):
@@ -54,11 +54,11 @@ class StreamSink:
         self.version = version
 
     async def write(self, data: bytes) -> None:
-        await in_thread(self._write, data)
+        await use_in_thread(self._write, data)
 
     async def finish(self) -> None:
         """Hand on what the stream has buffered."""
-        await in_thread(self._stream.flush)
+        await use_in_thread(self._stream.flush)
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)

@@ -11,9 +11,9 @@ from penstock.client.http import Http, Progress
 from penstock.client.part_file import PartFile
 from penstock.client.readers import Path, digest_file
 from penstock.client.sinks import StreamSink
-from penstock.client.threads import in_thread
 from penstock.errors import DigestMismatch
 from penstock.octets.digests import Digester
+from penstock.threads import use_in_thread
 
 Target: TypeAlias = Path | IO[bytes]
 
@@ -28,8 +28,8 @@ async def bring(
     if not isinstance(target, str | os.PathLike):
         return await _to_stream(http, remote, target, progress)
     path = os.fspath(target)
-    if await size_there(path) is None and await in_thread(os.path.exists, path):
-        device = await in_thread(open, path, "wb", buffering=0)
+    if await size_there(path) is None and await use_in_thread(os.path.exists, path):
+        device = await use_in_thread(open, path, "wb", buffering=0)
         with device:
             return await _to_stream(http, remote, device, progress)
     return await _to_file(http, remote, path, origin, progress)
@@ -41,7 +41,7 @@ async def size_there(path: Path) -> int | None:
     :raises IsADirectoryError: it is a folder.
     """
     try:
-        status = await in_thread(os.stat, path)
+        status = await use_in_thread(os.stat, path)
     except FileNotFoundError:
         return None
     if stat.S_ISDIR(status.st_mode):

@@ -14,7 +14,7 @@ from penstock.server.services import services_of
 from penstock.server.urls import content_disposition, file_json, key_of, url_of
 from penstock.server.wire import Wire
 from penstock.stores.interface import Condition, FileInfo, OpenFile, Store
-from penstock.stores.threads import open_in_thread
+from penstock.threads import open_in_thread
 
 # Stored files are strangers: the browser must neither guess their type nor let them run script.
 _SAFETY = {

@@ -9,7 +9,7 @@ from penstock.catalog import Selections
 from penstock.errors import Busy
 from penstock.settings import Settings
 from penstock.stores.interface import LocalFiles, Store
-from penstock.stores.threads import in_thread
+from penstock.threads import in_thread
 
 
 @dataclass(slots=True)

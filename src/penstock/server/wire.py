@@ -16,7 +16,7 @@ from typing import Self
 from aiohttp import web
 
 from penstock.errors import SourceChanged, Stalled
-from penstock.stores.threads import use_in_thread
+from penstock.threads import use_in_thread
 
 STRETCH = 1 << 20
 """Bytes offered to the kernel in one call; bounds how long one client holds the loop."""

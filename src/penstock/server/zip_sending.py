@@ -15,7 +15,7 @@ from penstock.archives import PlannedZip
 from penstock.errors import SourceChanged
 from penstock.server.wire import Wire
 from penstock.stores.interface import LocalFiles, OpenFile, Store
-from penstock.stores.threads import open_in_thread
+from penstock.threads import open_in_thread
 from penstock.zipstream import Member, Segment
 
 _BUFFER = 512 << 10

@@ -12,7 +12,7 @@ from penstock.server.sending import answer
 from penstock.server.services import services_of
 from penstock.server.urls import content_disposition, rfc3339
 from penstock.server.zip_sending import send_zip_span
-from penstock.stores.threads import in_thread
+from penstock.threads import in_thread
 
 _MOST_JSON = 16 << 20
 _MOST_RENAMES_SHOWN = 1000

@@ -39,7 +39,7 @@ from penstock.stores.local_writer import (
     file_info,
     storage_errors,
 )
-from penstock.stores.threads import in_thread, open_in_thread, use_in_thread
+from penstock.threads import in_thread, open_in_thread, use_in_thread
 
 PIECE = 1 << 20
 _BATCH = 1000

@@ -5,29 +5,33 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def in_thread(work: Callable[..., T], *args: object, **kwargs: object) -> T:
+async def in_thread(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Run ``work`` in the loop's pool of worker threads."""
     return await asyncio.get_running_loop().run_in_executor(None, partial(work, *args, **kwargs))
 
 
-async def use_in_thread(work: Callable[..., T], *args: object) -> T:
+async def use_in_thread(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """As :func:`in_thread`, for work on a descriptor that the caller will close.
 
     A cancelled caller still waits for the thread, or the thread would go on with a descriptor
-    that is closed by then, or is another file's.
+    that is closed by then, or is another file's. So keep each call short.
     """
-    running = asyncio.get_running_loop().run_in_executor(None, work, *args)
+    loop = asyncio.get_running_loop()
+    running = loop.run_in_executor(None, partial(work, *args, **kwargs))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
         while not running.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()  # seen, so that asyncio does not report it as forgotten
         raise
 
 
