@@ -70,12 +70,12 @@ def _signals() -> "asyncio.Queue[int]":
     received: asyncio.Queue[int] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
-    def note(number: int, _frame: object) -> None:
+    def receive(number: int, _frame: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: we are all but gone
             loop.call_soon_threadsafe(received.put_nowait, number)
 
     for number in _STOPPING:
-        signal.signal(number, note)
+        signal.signal(number, receive)
     return received
 
 

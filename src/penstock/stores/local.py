@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from penstock.errors import PenstockError, PreconditionFailed, SourceChanged, StorageFull
+from penstock.errors import KeyConflict, PreconditionFailed, SourceChanged, StorageFull
 from penstock.octets.digests import Digester
 from penstock.stores.interface import (
     ALWAYS,
@@ -183,8 +183,8 @@ class LocalStore:
         with self._root.folder_of(key) as (folder, name):
             try:
                 status = self._root.status(key, folder, name)
-            except PenstockError as error:
-                raise (not_found(key) if error.code == "key-conflict" else error) from None
+            except KeyConflict:  # a folder or a pipe, not a file
+                raise not_found(key) from None
         if status is None:
             raise not_found(key)
         etag = etag_of(status)
@@ -237,7 +237,8 @@ class LocalStore:
                 os.unlink(name, dir_fd=folder)
                 os.fsync(folder)
             self._root.prune(key)
-        self._book.forget(key)
+            # Still locked, or it could drop the facts of a file put there meanwhile.
+            self._book.forget(key)
 
     def _check(self) -> None:
         opened = self._root.new_temporary()
