@@ -96,11 +96,12 @@ async def test_at_most_three_files_are_sent_at_once(visit: Visit, tmp_path: Path
 async def test_a_cancelled_upload_leaves_nothing_and_can_be_retried(
     visit: Visit, tmp_path: Path
 ) -> None:
-    made = _made(tmp_path, {"big.bin": bytes(5_000_000)})
+    # Small enough to arrive in time even if the browser never takes the slowness back.
+    made = _made(tmp_path, {"big.bin": bytes(2_000_000)})
     await visit.go("cancelled/")
     await visit.slow_down(200_000)
     await visit.add_files(made / "big.bin")
-    await expect(visit.page.locator(".upload-note")).to_contain_text("of 5.00 MB")
+    await expect(visit.page.locator(".upload-note")).to_contain_text("of 2.00 MB")
 
     await visit.page.get_by_role("button", name="Cancel big.bin").click()
     await expect(visit.page.locator(".upload-note")).to_have_text("Cancelled")
@@ -109,6 +110,7 @@ async def test_a_cancelled_upload_leaves_nothing_and_can_be_retried(
 
     await visit.add_files(made / "big.bin")
     await visit.page.get_by_role("button", name="Cancel big.bin").click()
+    await expect(visit.page.locator(".upload-note")).to_have_text("Cancelled")
     await visit.slow_down(-1)
     await visit.page.get_by_role("button", name="Retry big.bin").click()
     await visit.uploaded(1)

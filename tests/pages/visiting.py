@@ -57,9 +57,13 @@ class Visit:
         await self.page.locator("#pick-folder").set_input_files(folder)
 
     async def uploaded(self, count: int) -> None:
-        """Wait until so many uploads are stored."""
+        """Wait until so many uploads are stored; if they are not, say what the page shows."""
         done = self.page.locator('.upload[data-state="done"]')
-        await expect(done).to_have_count(count, timeout=20_000)
+        try:
+            await expect(done).to_have_count(count, timeout=20_000)
+        except AssertionError:
+            shown = await self.page.locator(".upload").all_inner_texts()
+            raise AssertionError(f"{count} uploads are not done; shown: {shown}") from None
 
     async def slow_down(self, bytes_per_second: int) -> None:
         """Let uploads pass at this rate; -1 for as fast as they go."""
