@@ -6,6 +6,7 @@ PenstockError
 │   ├── BodyIncomplete       400  fewer bytes came than were announced
 │   └── DigestMismatch       400  the bytes are not the ones the digest speaks of
 ├── Forbidden                403  another web site's page asks for a change
+│   └── RemoteRefused        403  a remote URL leads where this server must not go
 ├── NotFound                 404  no such file, selection or page
 ├── MethodNotAllowed         405
 ├── Stalled                  408  the other side stopped sending
@@ -15,11 +16,13 @@ PenstockError
 ├── UnsupportedMediaType     415
 ├── RangeNotSatisfiable      416
 ├── ExpectationFailed        417
+├── SourceFailed             424  a remote file cannot be had
 ├── SourceChanged            500  a file changed while it was being sent
 ├── MissingExtra             500  an optional dependency is not installed
 ├── CannotListen             500  the address is taken or not ours
 ├── Busy                     503  at a limit of concurrency, or shutting down
 ├── ServerUnavailable        503  the client cannot reach the server
+├── HttpTooOld               505  the answer needs HTTP/1.1
 └── StorageFull              507  no space left
 
 Each class carries ``code`` (stable, for programs), ``status`` (HTTP), ``exit_code`` (console)
@@ -87,6 +90,10 @@ class Forbidden(PenstockError):
     exit_code = Exit.REFUSED
 
 
+class RemoteRefused(Forbidden):
+    code = "remote-refused"
+
+
 class NotFound(PenstockError):
     code = "not-found"
     status = 404
@@ -139,6 +146,13 @@ class ExpectationFailed(PenstockError):
     status = 417
 
 
+class SourceFailed(PenstockError):
+    code = "source-failed"
+    status = 424
+    exit_code = Exit.TEMPORARY
+    retryable = True
+
+
 class SourceChanged(PenstockError):
     code = "source-changed"
     exit_code = Exit.TEMPORARY
@@ -170,6 +184,12 @@ class ServerUnavailable(PenstockError):
     status = 503
     exit_code = Exit.TEMPORARY
     retryable = True
+
+
+class HttpTooOld(PenstockError):
+    code = "http-too-old"
+    status = 505
+    exit_code = Exit.REFUSED
 
 
 class StorageFull(PenstockError):

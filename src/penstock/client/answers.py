@@ -1,6 +1,5 @@
 """What the server tells, as values: files, pages of files, ZIPs, digests."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from typing import Any, Self, TypeVar
 
 from penstock.errors import BadRequest, PenstockError
 from penstock.octets.digests import Digester, parse_digest_field
+from penstock.octets.ranges import parse_content_range
 
 T = TypeVar("T")
 
@@ -99,44 +99,55 @@ class Page:
 class ZipInfo:
     """A selection of files as one ZIP: ``size`` in bytes, ``crc32`` (hex) of the whole archive.
 
-    ``renamed`` pairs each key whose entry got another name with that name. ``url`` works until
-    ``expires``.
+    Both are ``None`` if they cannot be known before the ZIP is made, and are told once it was
+    fetched. ``etag`` is ``None`` if the next one need not have the same bytes. ``layout`` is how
+    its members are written: ``stored``, ``stored-blocks`` or ``deflate``. ``renamed`` pairs each
+    file whose entry got another name with that name. ``url`` works until ``expires``.
+
+    ``failures`` pairs each member that was left out with the reason; ``None`` if nobody can tell
+    whether one was. ``entries`` counts those that are in it.
     """
 
     url: str
     name: str
-    size: int
-    etag: str
-    crc32: str
+    layout: str
+    size: int | None
+    etag: str | None
+    crc32: str | None
     entries: int
     expires: datetime
     renamed: list[tuple[str, str]] = field(default_factory=list)
+    failures: list[tuple[str, str]] | None = field(default_factory=list)
 
     @classmethod
     def from_json(cls, document: JsonObject) -> Self:
         """Read the answer of ``POST /v1/zips``."""
+        size = document["size"]
         return cls(
             url=str(document["url"]),
             name=str(document["name"]),
-            size=int(document["size"]),
-            etag=str(document["etag"]),
-            crc32=str(document["crc32"]),
+            layout=str(document["layout"]),
+            size=None if size is None else int(size),
+            etag=document["etag"],
+            crc32=document["crc32"],
             entries=int(document["entries"]),
             expires=datetime.fromisoformat(document["expires"]),
             renamed=[(str(one["from"]), str(one["to"])) for one in document["renamed"]],
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The object of the API."""
+        """The object of the API, and how many members were left out."""
         return {
             "url": self.url,
             "name": self.name,
+            "layout": self.layout,
             "size": self.size,
             "etag": self.etag,
             "crc32": self.crc32,
             "entries": self.entries,
             "expires": _rfc3339(self.expires),
             "renamed": [{"from": key, "to": name} for key, name in self.renamed],
+            "failed": None if self.failures is None else len(self.failures),
         }
 
 
@@ -160,6 +171,15 @@ class Version:
         strong = etag if etag and etag.startswith('"') else None
         return cls(etag=strong, size=_whole_size(headers), sha256=sha256_of(headers))
 
+    def same(self, other: "Version") -> bool:
+        """Whether both are one version, as far as tag and size tell."""
+        return (self.etag, self.size) == (other.etag, other.size)
+
+    @property
+    def has_digest(self) -> bool:
+        """Whether bytes can be held against it."""
+        return self.sha256 is not None or self.crc32 is not None
+
     def agrees(self, digester: Digester) -> bool | None:
         """Whether what was digested is this version; ``None`` if no digest of it is known."""
         if self.size is not None and digester.size != self.size:
@@ -180,10 +200,8 @@ def sha256_of(headers: Mapping[str, str]) -> str | None:
 
 def content_range(headers: Mapping[str, str]) -> tuple[int, int | None] | None:
     """First byte and whole size told by ``Content-Range`` (RFC 9110 §14.4)."""
-    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
-    if match is None:
-        return None
-    return int(match[1]), None if match[2] == "*" else int(match[2])
+    told = parse_content_range(headers.get("Content-Range", ""))
+    return None if told is None else (told[0].start, told[1])
 
 
 def _rfc3339(when: datetime) -> str:

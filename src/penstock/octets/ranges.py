@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 _RANGES_SPECIFIER = re.compile(r"bytes[ \t]*=(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
 _RANGE_SPEC = re.compile(r"(\d*)-(\d*)", re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII | re.IGNORECASE)
 # An offset of more digits than this is past the end of any file; int() of it would be slow.
 _MOST_DIGITS = 19
 
@@ -23,6 +24,18 @@ class Span:
 def content_range(span: Span, size: int) -> str:
     """The ``Content-Range`` of one part (RFC 9110 §14.4)."""
     return f"bytes {span.start}-{span.stop - 1}/{size}"
+
+
+def parse_content_range(header: str) -> tuple[Span, int | None] | None:
+    """The span that a part holds, and the size of the whole if it is told.
+
+    ``None`` when the header says nothing that can be understood.
+    """
+    match = _CONTENT_RANGE.fullmatch(header.strip())
+    if match is None or int(match[2]) < int(match[1]):
+        return None
+    size = None if match[3] == "*" else int(match[3])
+    return Span(int(match[1]), int(match[2]) + 1), size
 
 
 def parse_range(header: str, size: int, *, most: int = 32) -> list[Span] | None:

@@ -1,0 +1,8 @@
+"""Files of other servers, read over HTTP: whole, by range, resumed, and of one version."""
+
+from penstock.remote.file import RemoteFile
+from penstock.remote.limits import RemoteLimits
+from penstock.remote.remote import Remote
+from penstock.remote.urls import redacted
+
+__all__ = ["Remote", "RemoteFile", "RemoteLimits", "redacted"]
