@@ -27,14 +27,14 @@ def bytes_of(plan: Plan) -> list[bytes]:
 def test_the_bytes_are_as_many_as_promised_and_have_the_promised_crc32(zipped: Corpus) -> None:
     whole = zipped.whole()
 
-    assert len(whole) == zipped.plan.size
+    assert len(whole) == zipped.size
     assert zlib.crc32(whole) == zipped.plan.crc32
 
 
 @given(corpora, st.data())
 def test_a_stretch_equals_that_slice_of_the_whole(zipped: Corpus, data: st.DataObject) -> None:
-    start = data.draw(st.integers(0, zipped.plan.size))
-    stop = data.draw(st.integers(start, zipped.plan.size))
+    start = data.draw(st.integers(0, zipped.size))
+    stop = data.draw(st.integers(start, zipped.size))
 
     stretch = zipped.read(start, stop)
 
@@ -54,7 +54,7 @@ def test_zipfile_finds_every_member_whole(zipped: Corpus) -> None:
 def test_every_cut_at_a_boundary_of_pieces_is_exact(name: str) -> None:
     zipped = corpus(name)
     whole = zipped.whole()
-    size = zipped.plan.size
+    size = zipped.size
     cuts = {0, 1, size - 22, size - 21, size - 1, size, *range(0, size, size // 150 + 1)}
 
     for start in cuts:
@@ -178,7 +178,7 @@ def test_members_without_bytes_are_never_asked_for() -> None:
 
 def test_a_member_is_asked_for_by_the_stretch_that_is_needed() -> None:
     plan = plan_zip([Entry("a", 1000, 1, 0)])
-    header = plan.size - len(bytes_of(plan)[-1]) - 1000
+    header = len(bytes_of(plan)[0])
 
     assert list(plan.segments(header + 10, header + 20)) == [Member(0, 10, 20)]
 

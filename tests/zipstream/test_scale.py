@@ -18,6 +18,11 @@ def ordinary(count: int) -> Iterable[Entry]:
         yield Entry(f"photos/2024/{i // 1000:06d}/IMG_{i:08d}.jpeg", 10_240 + i, i, i, i)
 
 
+def of_unknown_crc32(count: int) -> Iterable[Entry]:
+    for i in range(count):
+        yield Entry(f"photos/2024/{i // 1000:06d}/IMG_{i:08d}.jpeg", 10_240 + i, None, i, i)
+
+
 def a_folder_each(count: int) -> Iterable[Entry]:
     for i in range(count):
         yield Entry(f"photos/2024/{i:06d}/IMG_{i % 1000:08d}.jpeg", 10_240 + i, i, i, i)
@@ -32,6 +37,7 @@ def all_renamed(count: int) -> Iterable[Entry]:
     ("entries", "count", "retained", "peak"),
     [
         (ordinary, MANY, 100, 110),
+        (of_unknown_crc32, MANY, 100, 110),
         (a_folder_each, 30_000, 100, 150),
         (all_renamed, 30_000, 160, 350),
     ],
@@ -67,8 +73,9 @@ def test_walking_a_plan_keeps_nothing() -> None:
 
 def test_starting_in_the_middle_costs_nothing_like_walking_there() -> None:
     plan = plan_zip(ordinary(MANY))
-    places = [random.randrange(plan.size) for _ in range(100)]
-    places += [plan.size - 1 - random.randrange(9_000_000) for _ in range(100)]
+    size = plan.geometry.size
+    places = [random.randrange(size) for _ in range(100)]
+    places += [size - 1 - random.randrange(9_000_000) for _ in range(100)]
 
     def jump() -> None:
         for place in places:

@@ -1,14 +1,16 @@
-"""A strict reader of our one ZIP layout, written from APPNOTE.TXT alone.
+"""A strict reader of our ZIP layouts, written from APPNOTE.TXT and RFC 1951 alone.
 
 It shares no code with what it checks, and every byte has to be accounted for.
 """
 
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 FULL = 0xFFFF_FFFF
-UTF8, STORED, UNIX = 0x0800, 0, 3
+UTF8, DESCRIBED, STORED, DEFLATED, UNIX = 0x0800, 0x0808, 0, 8, 3
+INFLATED_AT_MOST = 1 << 26  # longer streams are left to the readers that are not ours
 
 Read = Callable[[int, int], bytes]
 """The bytes from a first to before a last position."""
@@ -23,6 +25,9 @@ class Found:
     dos_time: tuple[int, int]
     mode: int
     needed: int
+    packed: int  # bytes in the ZIP
+    deflated: bool
+    described: bool  # its numbers follow it
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,9 @@ def walk(read: Read, size: int) -> tuple[list[Found], Ends]:
     for _ in range(ends.entries):
         entry, offset, place = _central(directory, place)
         assert offset == position, "a gap or an overlap between members"
-        position = _local(read, offset, entry) + entry.size
+        start = _local(read, offset, entry)
+        _check_stream(read, start, entry)
+        position = _descriptor(read, start + entry.packed, entry)
         found.append(entry)
     assert place == len(directory)
     assert position == ends.offset, "a gap before the central directory"
@@ -78,23 +85,28 @@ def _central(directory: bytes, place: int) -> tuple[Found, int, int]:
     head = struct.unpack_from("<4s2B5H3I5H2I", directory, place)
     signature, made, system, needed, flags, method, time, date, crc, stored, size = head[:11]
     name_length, extra_length, comment, disk, internal, external, offset = head[11:]
-    assert (signature, system, flags, method) == (b"PK\1\2", UNIX, UTF8, STORED)
+    assert (signature, system, made) == (b"PK\1\2", UNIX, needed)
+    assert (flags, method) in ((UTF8, STORED), (UTF8, DEFLATED), (DESCRIBED, DEFLATED))
     assert (comment, disk, internal) == (0, 0, 0)
-    assert (made, stored) == (needed, size)
+    assert method == DEFLATED or stored == size
     start = place + 46 + name_length
     extras = _extras(directory[start : start + extra_length])
-    wide = [value for value in (size, size, offset) if value == FULL]
+    wide = [value for value in (size, stored, offset) if value == FULL]
     if wide:
         values = list(struct.unpack(f"<{len(wide)}Q", extras.pop(1)))
         if size == FULL:
             size, stored = values.pop(0), values.pop(0)
-            assert size == stored >= FULL
+            assert max(size, stored) >= FULL
+            assert method == DEFLATED or stored == size
         if offset == FULL:
             offset = values.pop(0)
             assert offset >= FULL
     assert needed == (45 if wide else 20)
     name = directory[place + 46 : start].decode()
-    entry = Found(name, size, crc, _stamp(extras), (date, time), external, needed)
+    entry = Found(
+        name, size, crc, _stamp(extras), (date, time), external, needed, stored,
+        method == DEFLATED, flags == DESCRIBED,
+    )  # fmt: skip
     return entry, offset, start + extra_length
 
 
@@ -102,18 +114,45 @@ def _local(read: Read, offset: int, entry: Found) -> int:
     """Check that the local header says the same; the position of the member's first byte."""
     head = struct.unpack("<4s5H3I2H", read(offset, offset + 30))
     signature, needed, flags, method, time, date, crc, stored, size, name_length, extra = head
-    assert (signature, flags, method) == (b"PK\3\4", UTF8, STORED)
+    assert (signature, flags) == (b"PK\3\4", DESCRIBED if entry.described else UTF8)
+    assert method == (DEFLATED if entry.deflated else STORED)
     rest = read(offset + 30, offset + 30 + name_length + extra)
     extras = _extras(rest[name_length:])
-    assert stored == size
-    if size == FULL:
+    assert needed == (45 if 1 in extras else 20)
+    if 1 in extras:
+        assert size == stored == FULL
         size, stored = struct.unpack("<2Q", extras.pop(1))
-        assert size == stored >= FULL
-    assert needed == (45 if entry.size >= FULL else 20)
-    assert (rest[:name_length].decode(), size, crc) == (entry.name, entry.size, entry.crc32)
+        assert entry.described or max(size, stored) >= FULL
+    numbers = (0, 0, 0) if entry.described else (entry.size, entry.packed, entry.crc32)
+    assert (size, stored, crc) == numbers
+    assert rest[:name_length].decode() == entry.name
     assert (date, time) == entry.dos_time
     assert _stamp(extras) == entry.modified
     return offset + 30 + len(rest)
+
+
+def _check_stream(read: Read, start: int, entry: Found) -> None:
+    """Inflate a member, if that is to be done to it, and hold it against its numbers."""
+    if not entry.deflated:
+        assert entry.packed == entry.size
+    elif max(entry.packed, entry.size) <= INFLATED_AT_MOST:
+        inflater = zlib.decompressobj(-15)
+        content = inflater.decompress(read(start, start + entry.packed))
+        assert inflater.eof
+        assert not inflater.unused_data
+        assert (len(content), zlib.crc32(content)) == (entry.size, entry.crc32)
+
+
+def _descriptor(read: Read, position: int, entry: Found) -> int:
+    """The position behind what follows the member's bytes."""
+    if not entry.described:
+        return position
+    wide = max(entry.size, entry.packed) > FULL
+    layout = "<4sI2Q" if wide else "<4s3I"
+    stop = position + struct.calcsize(layout)
+    record = struct.unpack(layout, read(position, stop))
+    assert record == (b"PK\7\10", entry.crc32, entry.packed, entry.size)
+    return stop
 
 
 def _extras(blob: bytes) -> dict[int, bytes]:

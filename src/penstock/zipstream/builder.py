@@ -31,7 +31,7 @@ class PlanBuilder:
             raise RuntimeError("the plan is built; start another one")
         _check(entry)
         name = safe_name(entry.name)
-        if entry.size and name[-1] == "/":
+        if name[-1] == "/" and entry.size != 0:
             name = name[:-1]  # a folder has no bytes, so this is a file
         if name != entry.name:
             self._renamed.append(len(self._columns))
@@ -105,13 +105,14 @@ def plan_zip(entries: Iterable[Entry]) -> Plan:
 
 
 def _check(entry: Entry) -> None:
+    size, crc32 = entry.size, entry.crc32
     in_range = (
-        0 <= entry.size < _2_63
-        and 0 <= entry.crc32 < _2_32
+        (size is None or 0 <= size < _2_63)
+        and (crc32 is None or 0 <= crc32 < _2_32)
         and -_2_63 <= entry.modified < _2_63
         and 0 <= entry.token < _2_64
     )
     if not in_range:
         raise ValueError(f"a number is out of range: {entry!r}")
-    if entry.size == 0 != entry.crc32:
+    if size == 0 and crc32:
         raise ValueError(f"the CRC-32 of no bytes is 0: {entry!r}")

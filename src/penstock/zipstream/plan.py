@@ -4,54 +4,46 @@ Nothing here depends on the clock, the machine or the run: the same entries in t
 the same ZIP, which is what lets a download resume.
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from isal.isal_zlib import crc32, crc32_combine
 
-from penstock.zipstream.columns import Columns
-from penstock.zipstream.entry import Member, Rename, Segment
-from penstock.zipstream.records import (
-    CENTRAL_LENGTH,
-    SATURATED,
-    central_header,
-    end_records,
-    local_header,
-)
-
-_PIECE = 65_536  # headers are joined up to this many bytes
+from penstock.zipstream.columns import DEFLATED, FRAMED, OPEN, STORED, Columns
+from penstock.zipstream.entry import Layout, Member, Rename, Segment
+from penstock.zipstream.geometry import Geometry
+from penstock.zipstream.pieces import Crc32s, bodies, centrals, joined, stretch
+from penstock.zipstream.records import local_header
 
 
 class Plan:
     """A ZIP before a byte of it is sent. Made by `PlanBuilder` or `plan_zip`; never changes.
 
-    An index ``i`` counts the entries as they were added, from 0.
+    An index ``i`` counts the entries as they were added, from 0. A plan is *open* if a member is
+    to be deflated or has no size: then it has no size either, and a `ZipWriter` writes it.
     """
 
-    __slots__ = (
-        "_columns", "_crc32", "_directory", "_end", "_far", "_large", "_offsets",
-        "etag", "renames", "size",
-    )  # fmt: skip
+    __slots__ = ("_columns", "_crc32", "_geometry", "etag", "layout", "renames", "size")
 
-    size: int
-    """Length of the whole ZIP in bytes."""
-    etag: str
-    """Names these bytes and no others: ``z1-`` and 64 hex digits, without quotes."""
+    size: int | None
+    """Length of the whole ZIP in bytes; ``None`` if the plan is open."""
+    etag: str | None
+    """Names these bytes and no others: ``z1-`` and 64 hex digits, without quotes.
+
+    ``None`` if the plan is open.
+    """
+    layout: Layout
+    """The worst layout of its members."""
     renames: Sequence[Rename]
     """The entries that could not keep their name, in order; each is made when it is asked for."""
 
     def __init__(self, columns: Columns, renames: Sequence[Rename]) -> None:
         self._columns = columns
-        self._offsets = columns.offsets()
-        self._large = columns.large()
-        self._far = bisect_left(self._offsets, SATURATED, 0, len(columns))
-        self._directory = self._offsets[-1]
-        length = self._central_offset(len(columns))
-        self._end = end_records(len(columns), length, self._directory)
         self._crc32: int | None = None
-        self.size = self._directory + length + len(self._end)
-        self.etag = "z1-" + columns.sha256()
+        self._geometry = Geometry(columns) if columns.worst < OPEN else None
+        self.size = self._geometry.size if self._geometry else None
+        self.etag = "z1-" + columns.sha256() if self._geometry else None
+        self.layout = _layout(columns.worst)
         self.renames = renames
 
     def __len__(self) -> int:
@@ -61,11 +53,13 @@ class Plan:
         """The final name: safe, and unlike every other."""
         return self._columns.names[i].decode()
 
-    def size_of(self, i: int) -> int:
-        return self._columns.sizes[i]
+    def size_of(self, i: int) -> int | None:
+        """Plain bytes of the member; ``None`` if that is not known."""
+        return self._columns.size(i)
 
-    def crc32_of(self, i: int) -> int:
-        return self._columns.crc32s[i]
+    def crc32_of(self, i: int) -> int | None:
+        """CRC-32 of the member's plain bytes; ``None`` if that is not known."""
+        return self._columns.crc32(i)
 
     def modified(self, i: int) -> int:
         return self._columns.modified[i]
@@ -73,103 +67,89 @@ class Plan:
     def token(self, i: int) -> int:
         return self._columns.tokens[i]
 
+    def is_stored(self, i: int) -> bool:
+        """Do its bytes stand in the ZIP as they are?"""
+        return self._columns.kinds[i] == STORED
+
+    def is_framed(self, i: int) -> bool:
+        """Do its bytes stand in the ZIP in stored blocks?"""
+        return self._columns.kinds[i] == FRAMED
+
+    def is_deflated(self, i: int) -> bool:
+        """Was it asked to be deflated?"""
+        return bool(self._columns.kinds[i] & DEFLATED)
+
     @property
-    def crc32(self) -> int:
+    def geometry(self) -> Geometry:
+        """Where the records start. Raises ValueError if the plan is open."""
+        if self._geometry is None:
+            raise ValueError("a ZIP with deflated members or unknown sizes is made by a ZipWriter")
+        return self._geometry
+
+    @property
+    def crc32(self) -> int | None:
         """CRC-32 of the whole ZIP, worked out from those of the members at the first call.
 
-        No member is read; it takes a few microseconds for each.
+        No member is read; it takes a few microseconds for each. ``None`` unless all are stored.
         """
-        if self._crc32 is None:
+        if self._crc32 is None and self.layout is Layout.STORED:
             self._crc32 = self._combined_crc32()
         return self._crc32
 
-    def segments(self, start: int = 0, stop: int | None = None) -> Iterator[Segment]:
+    def segments(
+        self, start: int = 0, stop: int | None = None, learned: Crc32s | None = None
+    ) -> Iterator[Segment]:
         """The bytes ``start`` ≤ position < ``stop`` of the ZIP, made as they are asked for.
 
         Starting in the middle costs O(log n). Header bytes come joined, in pieces of at most
-        64 KiB. Raises ValueError unless 0 ≤ start ≤ stop ≤ size.
-        """
-        stop = self.size if stop is None else stop
-        if not 0 <= start <= stop <= self.size:
-            raise ValueError(f"bytes {start} to {stop} are not within a ZIP of {self.size} bytes")
-        return _joined(self._cut(start, stop))
+        64 KiB. Raises ValueError if the plan is open, or unless 0 ≤ start ≤ stop ≤ size.
 
-    def _cut(self, start: int, stop: int) -> Iterator[Segment]:
-        position, pieces = self._pieces_from(start)
+        The CRC-32 of a framed member is taken from ``learned`` when the records behind it are
+        made, which is not before the next segment after its last bytes is asked for; then
+        LookupError is raised if it is not known.
+        """
+        size = self.geometry.size
+        stop = size if stop is None else stop
+        if not 0 <= start <= stop <= size:
+            raise ValueError(f"bytes {start} to {stop} are not within a ZIP of {size} bytes")
+        return joined(self._cut(start, stop, learned))
+
+    def _cut(self, start: int, stop: int, learned: Crc32s | None) -> Iterator[Segment]:
+        position, pieces = self._pieces_from(start, learned)
         for piece in pieces:
             before = position
             position += piece.stop if isinstance(piece, Member) else len(piece)
             if start <= before and position <= stop:
                 yield piece
             elif start < position and before < stop:
-                yield _stretch(piece, max(start - before, 0), min(stop, position) - before)
+                yield stretch(piece, max(start - before, 0), min(stop, position) - before)
             if position >= stop:
                 return
 
-    def _pieces_from(self, start: int) -> tuple[int, Iterator[Segment]]:
+    def _pieces_from(self, start: int, learned: Crc32s | None) -> tuple[int, Iterator[Segment]]:
         """Whole pieces up to the end of the ZIP, and the position (≤ start) of the first."""
-        n = len(self)
-        end = iter((self._end,))
-        if start < self._directory:
-            i = bisect_right(self._offsets, start) - 1
-            return self._offsets[i], chain(self._bodies(i), self._centrals(0), end)
-        i = bisect_right(range(n + 1), start - self._directory, key=self._central_offset) - 1
-        return self._directory + self._central_offset(i), chain(self._centrals(i), end)
-
-    def _bodies(self, first: int) -> Iterator[Segment]:
-        for i, row in enumerate(self._columns.rows(first), first):
-            yield local_header(*row)
-            if row[1]:
-                yield Member(i, 0, row[1])
-
-    def _centrals(self, first: int) -> Iterator[bytes]:
-        rows = zip(self._columns.rows(first), memoryview(self._offsets)[first:-1], strict=True)
-        for row, offset in rows:
-            yield central_header(*row, offset)
-
-    def _central_offset(self, i: int) -> int:
-        """Where entry ``i`` starts in the central directory, counted from its beginning.
-
-        A ZIP64 extra takes 4 bytes, and 16 for a large member, and 8 for one that starts far out;
-        from the entry ``_far`` on all of them do, because offsets only grow.
-        """
-        large = bisect_left(self._large, i)
-        far = max(i - self._far, 0)
-        large_and_far = max(large - bisect_left(self._large, self._far), 0)
-        plain = CENTRAL_LENGTH * i + self._columns.names.starts[i]
-        return plain + 20 * large + 12 * far - 4 * large_and_far
+        columns, geometry = self._columns, self.geometry
+        end = iter((geometry.end,))
+        if start < geometry.directory:
+            i = geometry.member_at(start)
+            members = bodies(columns, i, learned)
+            directory = centrals(columns, geometry, 0, learned)
+            return geometry.offsets[i], chain(members, directory, end)
+        i = geometry.central_at(start)
+        directory = centrals(columns, geometry, i, learned)
+        return geometry.directory + geometry.central_offset(i), chain(directory, end)
 
     def _combined_crc32(self) -> int:
         value = 0
         for name, size, crc, modified in self._columns.rows(0):
             value = crc32(local_header(name, size, crc, modified), value)
             value = crc32_combine(value, crc, size)
-        for header in self._centrals(0):
+        for header in centrals(self._columns, self.geometry, 0, None):
             value = crc32(header, value)
-        return crc32(self._end, value)
+        return crc32(self.geometry.end, value)
 
 
-def _stretch(piece: Segment, first: int, last: int) -> Segment:
-    if isinstance(piece, Member):
-        return Member(piece.index, first, last)
-    return piece[first:last]
-
-
-def _joined(pieces: Iterator[Segment]) -> Iterator[Segment]:
-    """Put header bytes that follow each other together, up to ``_PIECE``."""
-    run: list[bytes] = []
-    length = 0
-    for piece in pieces:
-        if isinstance(piece, Member):
-            if run:
-                yield b"".join(run)
-                run, length = [], 0
-            yield piece
-            continue
-        if run and length + len(piece) > _PIECE:
-            yield b"".join(run)
-            run, length = [], 0
-        run.append(piece)
-        length += len(piece)
-    if run:
-        yield b"".join(run)
+def _layout(worst: int) -> Layout:
+    if worst >= OPEN:
+        return Layout.DEFLATE
+    return Layout.STORED_BLOCKS if worst == FRAMED else Layout.STORED
