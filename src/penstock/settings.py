@@ -56,6 +56,43 @@ class Settings(BaseSettings):
     zip_expiry: PositiveFloat = Field(
         default=86_400.0, description="seconds that a selection made by POST /v1/zips is kept"
     )
+    zip_read_first: ByteSize = Field(
+        default=ByteSize(64 * MIB),
+        description="bytes of stored files without a known CRC-32 that are read before a ZIP of "
+        "them is begun; of larger ones the CRC-32 is taken while they are sent",
+    )
+    remote_allow: str = Field(
+        default="",
+        description="hosts, addresses or networks, separated by commas, that remote URLs may "
+        "reach although they are private",
+    )
+    remote_ports: str = Field(
+        default="80,443",
+        pattern=r"^\d{1,5}(,\d{1,5})*$",
+        description="ports, separated by commas, that remote URLs may name; "
+        "any port of a host in REMOTE_ALLOW",
+    )
+    remote_probes: PositiveInt = Field(
+        default=16, description="remote files asked at once before a ZIP of them is begun"
+    )
+    remote_connections: PositiveInt = Field(
+        default=4, description="connections to remote files for each ZIP"
+    )
+    remote_lookahead: ByteSize = Field(
+        default=ByteSize(4 * MIB), description="bytes read ahead of remote files for each ZIP"
+    )
+    remote_tries: PositiveInt = Field(
+        default=5, description="tries in a row without a byte after which a remote file is given up"
+    )
+    remote_connect_timeout: PositiveFloat = Field(
+        default=10.0, description="seconds to connect to a remote server"
+    )
+    remote_answer_timeout: PositiveFloat = Field(
+        default=30.0, description="seconds until a remote server's answer begins"
+    )
+    remote_stall_timeout: PositiveFloat = Field(
+        default=30.0, description="seconds without a byte after which a remote server is left"
+    )
     idle_timeout: PositiveFloat = Field(
         default=15.0,
         description="seconds a connection may take for a request head, or idle between requests",

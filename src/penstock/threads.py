@@ -16,6 +16,11 @@ async def in_thread(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) 
     return await asyncio.get_running_loop().run_in_executor(None, partial(work, *args, **kwargs))
 
 
+async def in_pool(pool: Executor, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """As :func:`in_thread`, in the threads of ``pool``."""
+    return await asyncio.get_running_loop().run_in_executor(pool, partial(work, *args, **kwargs))
+
+
 async def use_in_thread(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """As :func:`in_thread`, for work on a descriptor that the caller will close.
 

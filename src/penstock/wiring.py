@@ -7,10 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from penstock import __version__
 from penstock.catalog import Selections, SqlChecksums, open_database, sqlite_url
 from penstock.errors import Exit
+from penstock.remote import Remote, RemoteLimits
 from penstock.server import Services, build_app, run_server
 from penstock.server.logs import note, set_up_logging
 from penstock.settings import Settings
 from penstock.stores import open_store
+
+_REMOTE_CONNECTIONS = 256
+"""Of all ZIPs together; each takes a descriptor."""
 
 
 def serve(settings: Settings) -> Exit:
@@ -43,7 +47,25 @@ def open_services(settings: Settings) -> Services:
         threads=settings.io_threads,
         sha256=settings.sha256,
     )
-    return Services(settings, store, Selections(engine))
+    return Services(settings, store, open_remote(settings), Selections(engine))
+
+
+def open_remote(settings: Settings) -> Remote:
+    """What reads the files of other servers, within the bounds that the settings draw.
+
+    :raises BadRequest: a setting of these is malformed; the text says which.
+    """
+    return Remote(
+        RemoteLimits(
+            allow=settings.remote_allow,
+            ports=tuple(map(int, settings.remote_ports.split(","))),
+            connections=_REMOTE_CONNECTIONS,
+            connect_timeout=settings.remote_connect_timeout,
+            answer_timeout=settings.remote_answer_timeout,
+            stall_timeout=settings.remote_stall_timeout,
+            tries=settings.remote_tries,
+        )
+    )
 
 
 def _announce(url: str) -> None:

@@ -1,6 +1,7 @@
 """An application in this process, so that the guard sees a blocked loop, and a client for it."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Api:
             return response, await response.read()
 
     async def put(self, key: str, data: bytes, **headers: str) -> dict[str, Any]:
-        response, _ = await self.call("PUT", f"/v1/files/{key}", data, **headers)
+        response, _ = await self.call("PUT", f"/v1/files/{key}", io.BytesIO(data), **headers)
         assert response.status in (200, 201)
         document: dict[str, Any] = await response.json()
         return document
@@ -42,15 +43,6 @@ class Api:
         response, body = await self.call("GET", path, **headers)
         assert response.status in (200, 206)
         return body
-
-
-async def eventually(holds: Callable[[], bool]) -> bool:
-    """Whether ``holds`` becomes true within five seconds."""
-    for _ in range(250):
-        if holds():
-            return True
-        await asyncio.sleep(0.02)
-    return False
 
 
 StartApi = Callable[..., Awaitable[Api]]

@@ -1,6 +1,7 @@
 """The server and ``openapi.yaml`` tell one story."""
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,19 @@ async def test_every_route_is_in_the_contract(api: Api) -> None:
     # HEAD goes with every GET; the contract spells it out where it says more.
     heads = {("HEAD", path) for method, path in documented() if method == "GET"}
     assert served == documented() | heads
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server that soon gives up on the made-up hosts of made-up URLs."""
+    running = RunningServer(
+        tmp_path_factory.mktemp("contract") / "data",
+        remote_tries=1,
+        remote_connect_timeout=0.5,
+        remote_answer_timeout=0.5,
+    )
+    yield running
+    assert running.stop() == 0
 
 
 # Rules between fields and on characters of keys are beyond a schema; they are in the prose.

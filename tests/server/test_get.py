@@ -7,7 +7,8 @@ from email import message_from_bytes
 
 import pytest
 
-from tests.server.conftest import Api, StartApi, eventually
+from tests.eventually import eventually
+from tests.server.conftest import Api, StartApi
 from tests.server.test_put import sha256_field
 
 DATA = bytes(range(256)) * 4000

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.server.conftest import Api, StartApi, eventually
+from tests.eventually import eventually
+from tests.server.conftest import Api, StartApi
 
 DATA = bytes(range(256)) * 4000
 

@@ -1,6 +1,11 @@
 """From the headers of a request and what is known of a file to a plan of what to send."""
 
-from penstock.downloads.conditions import RequestFields, check_write, etag_field
+from penstock.downloads.conditions import (
+    RequestFields,
+    check_write,
+    etag_field,
+    precondition_status,
+)
 from penstock.downloads.plan import Piece, Representation, SendPlan, plan_download
 
 __all__ = [
@@ -11,4 +16,5 @@ __all__ = [
     "check_write",
     "etag_field",
     "plan_download",
+    "precondition_status",
 ]

@@ -55,14 +55,14 @@ def check_write(fields: RequestFields) -> Condition:
     return Condition(etags=tuple(tag for weak, tag in tags if not weak) or ("",))
 
 
-def precondition_status(fields: RequestFields, etag: str, modified_ns: int) -> int | None:
+def precondition_status(fields: RequestFields, etag: str | None, modified_ns: int) -> int | None:
     """412 or 304 when the preconditions of a GET say so, in the order of RFC 9110 §13.2.2."""
     if not _unchanged_for_reader(fields, etag, modified_ns):
         return 412
     return 304 if _already_known(fields, etag, modified_ns) else None
 
 
-def _unchanged_for_reader(fields: RequestFields, etag: str, modified_ns: int) -> bool:
+def _unchanged_for_reader(fields: RequestFields, etag: str | None, modified_ns: int) -> bool:
     if (if_match := fields.get("If-Match")) is not None:
         return if_match.strip() == "*" or (False, etag) in (parse_etags(if_match) or ())
     if (since := _date(fields.get("If-Unmodified-Since"))) is not None:
@@ -70,7 +70,7 @@ def _unchanged_for_reader(fields: RequestFields, etag: str, modified_ns: int) ->
     return True
 
 
-def _already_known(fields: RequestFields, etag: str, modified_ns: int) -> bool:
+def _already_known(fields: RequestFields, etag: str | None, modified_ns: int) -> bool:
     if (if_none_match := fields.get("If-None-Match")) is not None:
         tags = parse_etags(if_none_match) or ()
         return if_none_match.strip() == "*" or any(tag == etag for _, tag in tags)
@@ -79,12 +79,14 @@ def _already_known(fields: RequestFields, etag: str, modified_ns: int) -> bool:
     return False
 
 
-def range_applies(fields: RequestFields, etag: str, modified_ns: int, now: float) -> bool:
+def range_applies(fields: RequestFields, etag: str | None, modified_ns: int, now: float) -> bool:
     """Whether ``If-Range`` (RFC 9110 §13.1.5) lets the ``Range`` header count.
 
     A date counts only when it is the exact Last-Modified and old enough (over a second, §8.8.2.2)
     that no second change can hide behind it; a weak tag never does.
     """
+    if etag is None:
+        return False
     if_range = fields.get("If-Range")
     if if_range is None:
         return True

@@ -4,7 +4,7 @@ The body is a list of *pieces*: bytes to send as they are, and spans of the repr
 never holds file content, so a multi-range answer costs a few hundred bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -23,13 +23,19 @@ Piece = bytes | Span
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """What can be downloaded: a file, or a ZIP that does not exist yet."""
+    """What can be downloaded: a file, or a ZIP that does not exist yet.
+
+    Without an ``etag`` nothing says that a second request gives the same bytes, so there are no
+    ranges. ``starts_at`` tells from which offsets it can be sent, if not from all: a range from
+    elsewhere is answered with the whole.
+    """
 
     size: int
-    etag: str
+    etag: str | None
     modified_ns: int | None
     content_type: str
     sha256: bytes | None = None
+    starts_at: Callable[[int], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +71,14 @@ def plan_download(
     spans = None
     if "Range" in fields and range_applies(fields, what.etag, modified_ns, now):
         spans = parse_range(fields["Range"], what.size, most=most_ranges)
+    if spans and what.starts_at is not None and not all(what.starts_at(s.start) for s in spans):
+        spans = None
     return _answer(what, headers, spans)
 
 
 def _validators(what: Representation) -> dict[str, str]:
+    if what.etag is None:
+        return {"Accept-Ranges": "none"}
     headers = {"ETag": etag_field(what.etag), "Accept-Ranges": "bytes"}
     if what.modified_ns is not None:
         headers["Last-Modified"] = http_date(what.modified_ns)

@@ -5,13 +5,16 @@ from functools import partial
 from aiohttp import web
 
 from penstock.server import files, forms, health, middleware, pages, zips
-from penstock.server.receiving import expect_later
+from penstock.server.compat import stream_download
+from penstock.server.receiving import MOST_SMALL, expect_later
 from penstock.server.services import SERVICES, Services
 
 
 def build_app(services: Services) -> web.Application:
     """The aiohttp application that serves ``services``."""
-    app = web.Application(middlewares=[middleware.observe, middleware.errors])
+    app = web.Application(
+        middlewares=[middleware.observe, middleware.errors], client_max_size=MOST_SMALL
+    )
     app[SERVICES] = services
     app.on_response_prepare.append(middleware.identify)
     add = partial(app.router.add_route, expect_handler=expect_later)
@@ -29,6 +32,8 @@ def build_app(services: Services) -> web.Application:
     get("/v1/server", health.server_info)
     get("/livez", health.livez)
     get("/readyz", health.readyz)
+    add("POST", "/api/upload", stream_download.upload)
+    add("POST", "/api/download", stream_download.download)
     get("/", pages.index)
     get("/docs", pages.docs)
     get("/openapi.yaml", pages.contract)

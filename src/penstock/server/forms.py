@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from aiohttp import web
 from multipart import (
@@ -25,8 +25,18 @@ from penstock.stores.keys import MAX_KEY_BYTES, check_key
 _PLACEHOLDER = "form-upload"
 
 
+class FormFields(NamedTuple):
+    """What the text fields of a form are called."""
+
+    path: str = "path"
+    name: str = "name"
+
+
+_FIELDS = FormFields()
+
+
 @dataclass(slots=True)
-class _Upload:
+class Upload:
     """One ``file`` part: its bytes are in the writer, its key is known at the end of the form."""
 
     file_name: str
@@ -35,10 +45,11 @@ class _Upload:
 
 
 @dataclass(slots=True)
-class _Form:
-    """What has been read of the form."""
+class Form:
+    """What has been read of a form."""
 
-    uploads: list[_Upload] = field(default_factory=list)
+    fields: FormFields
+    uploads: list[Upload] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 
@@ -63,13 +74,11 @@ class _Form:
 
 async def post_form(request: web.Request) -> web.Response:
     """``POST /v1/files``: ``multipart/form-data`` with ``file``, ``path`` and ``name`` fields."""
-    services = services_of(request)
-    boundary = _boundary(request)
     if check_body(request):
         raise BadRequest("digest fields speak of one file; use PUT to have it verified")
-    with services.traffic:
+    with services_of(request).traffic:
         async with AsyncExitStack() as stack:
-            form = await _receive(request, services, boundary, stack)
+            form = await receive_form(request, stack)
             stored = await _commit(form)
     return web.json_response({"files": [file_json(info) for info in stored]}, status=201)
 
@@ -83,13 +92,19 @@ def _boundary(request: web.Request) -> str:
     return str(options["boundary"])
 
 
-async def _receive(
-    request: web.Request, services: Services, boundary: str, stack: AsyncExitStack
-) -> _Form:
-    """Read the form to its end; ``stack`` drops every upload that is not committed."""
-    form = _Form()
+async def receive_form(
+    request: web.Request, stack: AsyncExitStack, fields: FormFields = _FIELDS
+) -> Form:
+    """Read a form to its end; ``stack`` drops every upload that is not committed.
+
+    :raises UnsupportedMediaType: the body is not ``multipart/form-data``.
+    :raises BadRequest: it is malformed.
+    :raises TooLarge: it is over one of the server's limits.
+    """
+    services = services_of(request)
+    form = Form(fields)
     parser = PushMultipartParser(
-        boundary,
+        _boundary(request),
         content_length=-1 if request.content_length is None else request.content_length,
         max_segment_count=2 * services.settings.max_form_files + 1,
     )
@@ -118,7 +133,7 @@ async def _events(request: web.Request, parser: PushMultipartParser) -> AsyncIte
 async def _take_part(
     part: MultipartSegment,
     events: AsyncIterator[Event],
-    form: _Form,
+    form: Form,
     services: Services,
     stack: AsyncExitStack,
 ) -> None:
@@ -129,12 +144,12 @@ async def _take_part(
         writer = await stack.enter_async_context(await services.store.write(_PLACEHOLDER))
         while (data := await _piece(events)) is not None:
             await writer.write(data)
-        form.uploads.append(_Upload(_base_name(part), given_type(part.content_type), writer))
+        form.uploads.append(Upload(_base_name(part), given_type(part.content_type), writer))
         return
     text = await _text(part.name or "", events)
-    if part.name == "path":
+    if part.name == form.fields.path:
         form.paths.append(text)
-    elif part.name == "name":
+    elif part.name == form.fields.name:
         form.names.append(text)
 
 
@@ -165,7 +180,7 @@ def _base_name(part: MultipartSegment) -> str:
     return (part.filename or "").replace("\\", "/").rpartition("/")[2]
 
 
-async def _commit(form: _Form) -> list[FileInfo]:
+async def _commit(form: Form) -> list[FileInfo]:
     """Publish every upload, after all keys have been found good."""
     keys = form.keys()
     return [

@@ -18,6 +18,9 @@ from penstock.octets.digests import parse_digest_field
 from penstock.server.context import RECEIVED
 from penstock.server.services import services_of
 
+MOST_SMALL = 16 << 20
+"""Bytes of a body that is read into memory, such as a selection."""
+
 _DIGEST_FIELDS = ("Content-Digest", "Repr-Digest")
 
 

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from aiohttp import web
 
@@ -22,9 +23,19 @@ async def run_server(app: web.Application, started: Callable[[str], None]) -> No
     On the signal the listening socket is closed, transfers in flight may take the shutdown
     timeout to finish, then what is left is cut. A second signal cuts at once.
     """
-    settings = app[SERVICES].settings
     runner = make_runner(app)
     await runner.setup()
+    with _waking_signals():
+        await _serve(app, runner, started)
+        # A second signal in the last moments must not turn a clean end into a death by signal.
+        for number in _STOPPING:
+            signal.signal(number, signal.SIG_IGN)
+
+
+async def _serve(
+    app: web.Application, runner: web.AppRunner, started: Callable[[str], None]
+) -> None:
+    settings, traffic = app[SERVICES].settings, app[SERVICES].traffic
     stop = _signals()
     site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
     try:
@@ -37,16 +48,12 @@ async def run_server(app: web.Application, started: Callable[[str], None]) -> No
         ) from error
     started(_url(settings.host, runner))
     await stop.get()
-    traffic = app[SERVICES].traffic
     note("stopping", transfers=traffic.transfers)
     traffic.drain()
     await site.stop()
     await _drain(traffic, stop, settings.shutdown_timeout)
     await runner.cleanup()
     note("stopped")
-    # A second signal in the last moments must not turn a clean end into a death by signal.
-    for number in _STOPPING:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def make_runner(app: web.Application) -> web.AppRunner:
@@ -77,6 +84,27 @@ def _signals() -> "asyncio.Queue[int]":
     for number in _STOPPING:
         signal.signal(number, receive)
     return received
+
+
+@contextmanager
+def _waking_signals() -> Iterator[None]:
+    """Let signals wake the loop.
+
+    Handlers run between bytecodes. A signal that comes just before the loop goes to sleep would
+    wait for the next event, and on an idle server there is none.
+    """
+    loop = asyncio.get_running_loop()
+    woken, wakes = socket.socketpair()
+    with woken, wakes:
+        woken.setblocking(False)
+        wakes.setblocking(False)
+        before = signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
+        loop.add_reader(woken, woken.recv, 4096)
+        try:
+            yield
+        finally:
+            loop.remove_reader(woken)
+            signal.set_wakeup_fd(before)
 
 
 async def _drain(traffic: Traffic, again: "asyncio.Queue[int]", timeout: float) -> None:

@@ -3,17 +3,22 @@
 import time
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.http import StreamWriter
 
-from penstock.downloads import Representation, SendPlan, plan_download
-from penstock.errors import PreconditionFailed, RangeNotSatisfiable
+from penstock.downloads import Representation, SendPlan, plan_download, precondition_status
+from penstock.errors import HttpTooOld, PreconditionFailed, RangeNotSatisfiable
 from penstock.octets.ranges import Span
+from penstock.server.chunked import send_end
 from penstock.server.context import BEGUN, SENT
 from penstock.server.services import services_of
 from penstock.server.wire import Wire, corked
 
 SendSpan = Callable[[Wire, int, int], Awaitable[None]]
 """Sends the bytes start to stop of a representation."""
+
+SendAll = Callable[[Wire], Awaitable[dict[str, str]]]
+"""Sends a body of unknown length, chunk by chunk; answers its trailer fields."""
 
 _WORTH_CORKING = 1 << 20
 
@@ -47,6 +52,42 @@ async def answer(
         request[BEGUN] = response
         if has_body:
             await _send_pieces(request, plan, send_span, settings.stall_timeout)
+    await response.write_eof()
+    return response
+
+
+async def answer_chunked(
+    request: web.Request, headers: dict[str, str], trailer: str, send_all: SendAll
+) -> web.StreamResponse:
+    """Answer a GET or HEAD with a body of which nobody knows the length.
+
+    ``trailer`` names the fields that follow it. There is no version to speak of, so neither
+    conditions nor ranges.
+
+    :raises PreconditionFailed: the request speaks of a version.
+    :raises HttpTooOld: the client speaks HTTP/1.0, in which a body that was cut looks complete.
+    """
+    if precondition_status(request.headers, None, 0) is not None:
+        raise PreconditionFailed("this is made anew each time; there is no version to ask for")
+    if request.version < HttpVersion11:
+        raise HttpTooOld(
+            "the length of this is not known beforehand, so it needs HTTP/1.1; "
+            "behind nginx say proxy_http_version 1.1"
+        )
+    fields = {"Accept-Ranges": "none", "Trailer": trailer}
+    response = web.StreamResponse(headers=headers | fields)
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    request[BEGUN] = response
+    if request.method != "HEAD":
+        async with Wire(request, services_of(request).settings.stall_timeout) as wire:
+            try:
+                await send_end(wire, await send_all(wire))
+            finally:
+                request[SENT] = wire.sent
+    # The end of the body is sent: aiohttp must not add its own.
+    assert isinstance(request.writer, StreamWriter)
+    request.writer.chunked = False
     await response.write_eof()
     return response
 

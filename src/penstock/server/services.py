@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from penstock.archives import KeptPlans, Planner, Sources
 from penstock.catalog import Selections
 from penstock.errors import Busy
+from penstock.remote import Remote
 from penstock.settings import Settings
 from penstock.stores.interface import LocalFiles, Store
 from penstock.threads import in_thread
@@ -44,18 +46,40 @@ class Services:
 
     settings: Settings
     store: Store
+    remote: Remote
     selections: Selections
+    planner: Planner = field(init=False)
+    sources: Sources = field(init=False)
+    kept_plans: KeptPlans = field(default_factory=KeptPlans)
     traffic: Traffic = field(init=False)
     local_files: LocalFiles | None = field(init=False)
     """The store again if it can open files, which a request should not have to find out."""
 
     async def close(self) -> None:
         """Free the store, then the catalog it records in."""
+        await self.remote.close()
+        await in_thread(self.sources.close)
         await self.store.close()
         await in_thread(self.selections.close)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "traffic", Traffic(self.settings.max_transfers))
+        settings = self.settings
+        planner = Planner(
+            self.store,
+            self.remote,
+            most=settings.max_zip_entries,
+            read_first=settings.zip_read_first,
+            probes=settings.remote_probes,
+        )
+        sources = Sources(
+            self.store,
+            self.remote,
+            connections=settings.remote_connections,
+            budget=settings.remote_lookahead,
+        )
+        object.__setattr__(self, "planner", planner)
+        object.__setattr__(self, "sources", sources)
+        object.__setattr__(self, "traffic", Traffic(settings.max_transfers))
         local = self.store if isinstance(self.store, LocalFiles) else None
         object.__setattr__(self, "local_files", local)
 

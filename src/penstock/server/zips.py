@@ -1,28 +1,36 @@
-"""``/v1/zip`` and ``/v1/zips``: many stored files as one ZIP, made while it is sent."""
+"""``/v1/zip`` and ``/v1/zips``: many files as one ZIP, made while it is sent."""
 
 from functools import partial
 
 from aiohttp import web
 
-from penstock.archives import PlannedZip, Selection, plan_selection
+from penstock.archives import PlannedZip, Selection, UrlMember
+from penstock.archives.selection import Compress, OnError
 from penstock.downloads import Representation, etag_field
-from penstock.errors import UnsupportedMediaType
-from penstock.server.receiving import small_body
-from penstock.server.sending import answer
-from penstock.server.services import services_of
+from penstock.errors import NotFound, SourceChanged, UnsupportedMediaType
+from penstock.server.receiving import MOST_SMALL, small_body
+from penstock.server.sending import answer, answer_chunked
+from penstock.server.services import Services, services_of
 from penstock.server.urls import content_disposition, rfc3339
-from penstock.server.zip_sending import send_zip_span
+from penstock.server.zip_sending import STATUS, send_zip_span, send_zip_stream
 from penstock.threads import in_thread
+from penstock.zipstream.deflate import Engine
 
-_MOST_JSON = 16 << 20
 _MOST_RENAMES_SHOWN = 1000
+_TYPE = "application/zip"
 
 
 async def get_zip(request: web.Request) -> web.StreamResponse:
-    """``GET`` and ``HEAD /v1/zip?prefix=…&key=…&name=…``."""
+    """``GET`` and ``HEAD /v1/zip?prefix=…&key=…&url=…&name=…``."""
     query = request.query
     selection = Selection.make(
-        query.getall("key", []), query.getall("prefix", []), query.get("name")
+        query.getall("key", []),
+        query.getall("prefix", []),
+        query.get("name"),
+        urls=map(UrlMember, query.getall("url", [])),
+        compress=query.get("compress", Compress.STORE),
+        level=query.get("level", Engine.FAST),
+        on_error=query.get("on_error", OnError.ABORT),
     )
     return await _answer_zip(request, selection)
 
@@ -36,8 +44,9 @@ async def make_zip_link(request: web.Request) -> web.Response:
     """``POST /v1/zips``: keep a selection under a URL that browsers can resume."""
     services = services_of(request)
     selection = await _selection_of(request)
-    planned = await _plan(request, selection)
-    crc32 = await in_thread(lambda: planned.plan.crc32)
+    planned = services.kept_plans.same(await services.planner.plan(selection))
+    plan = planned.plan
+    crc32 = await in_thread(lambda: plan.crc32)
     identity, expires = await in_thread(
         services.selections.add, selection.to_json(), services.settings.zip_expiry
     )
@@ -45,14 +54,15 @@ async def make_zip_link(request: web.Request) -> web.Response:
     document = {
         "id": identity,
         "url": url,
-        "name": planned.file_name,
-        "size": planned.plan.size,
-        "etag": etag_field(planned.plan.etag),
-        "crc32": f"{crc32:08x}",
-        "entries": len(planned.plan),
+        "name": selection.file_name,
+        "layout": plan.layout,
+        "size": plan.size,
+        "etag": etag_field(plan.etag) if plan.etag and planned.pinned else None,
+        "crc32": None if crc32 is None else f"{crc32:08x}",
+        "entries": planned.members,
         "renamed": [
             {"from": rename.wanted, "to": rename.given}
-            for rename in planned.plan.renames[:_MOST_RENAMES_SHOWN]
+            for rename in plan.renames[:_MOST_RENAMES_SHOWN]
         ],
         "expires": rfc3339(expires),
     }
@@ -69,22 +79,46 @@ async def get_kept_zip(request: web.Request) -> web.StreamResponse:
 async def _selection_of(request: web.Request) -> Selection:
     if request.content_type != "application/json":
         raise UnsupportedMediaType("send the selection as application/json")
-    return Selection.from_json(await small_body(request, _MOST_JSON))
-
-
-async def _plan(request: web.Request, selection: Selection) -> PlannedZip:
-    services = services_of(request)
-    return await plan_selection(services.store, selection, most=services.settings.max_zip_entries)
+    return Selection.from_json(await small_body(request, MOST_SMALL))
 
 
 async def _answer_zip(request: web.Request, selection: Selection) -> web.StreamResponse:
     services = services_of(request)
+    disposition = content_disposition("attachment", selection.file_name)
     with services.traffic:
-        planned = await _plan(request, selection)
-        # No Last-Modified: the time of no member says whether the ZIP changed. The ETag does.
-        what = Representation(planned.plan.size, planned.plan.etag, None, "application/zip")
-        headers = {
-            "Content-Disposition": content_disposition("attachment", planned.file_name),
-            "X-Content-Type-Options": "nosniff",
-        }
-        return await answer(request, what, headers, partial(send_zip_span, services.store, planned))
+        planned = services.kept_plans.fresh(selection)
+        if planned is None:
+            planned = services.kept_plans.same(await services.planner.plan(selection))
+        return await send_zip(request, planned, disposition)
+
+
+async def send_zip(
+    request: web.Request, planned: PlannedZip, disposition: str
+) -> web.StreamResponse:
+    """Answer a request for a planned ZIP."""
+    services = services_of(request)
+    headers = {
+        "Content-Disposition": disposition,
+        "X-Content-Type-Options": "nosniff",
+        "X-Zip-Layout": planned.plan.layout,
+    }
+    try:
+        if not planned.exact:
+            send_all = partial(send_zip_stream, services.sources, planned)
+            headers["Content-Type"] = _TYPE
+            return await answer_chunked(request, headers, STATUS, send_all)
+        return await _send_exact(request, services, planned, headers)
+    except (SourceChanged, NotFound):
+        services.kept_plans.forget(planned)
+        raise
+
+
+async def _send_exact(
+    request: web.Request, services: Services, planned: PlannedZip, headers: dict[str, str]
+) -> web.StreamResponse:
+    plan = planned.plan
+    assert plan.size is not None
+    etag = plan.etag if planned.pinned else None
+    # No Last-Modified: the time of no member says whether the ZIP changed. The ETag does.
+    what = Representation(plan.size, etag, None, _TYPE, starts_at=planned.learned.covers)
+    return await answer(request, what, headers, partial(send_zip_span, services.sources, planned))
