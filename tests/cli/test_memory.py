@@ -37,3 +37,14 @@ def test_large_files_need_no_more_memory_than_small_ones(penstock: Cli, source: 
     for small, large in peaks.values():
         assert large < 80 * MIB
         assert large - small < 10 * MIB
+
+
+def test_a_zip_that_unpacks_to_much_is_verified_piece_by_piece(penstock: Cli) -> None:
+    with (penstock.folder / "sparse").open("wb") as file:
+        file.truncate(256 * MIB)
+    penstock("put", "sparse", "--to", "zeros/sparse", "-q")
+
+    zipping = penstock.start("zip", "zeros/", "--compress", "deflate", "-q")
+
+    assert peak(zipping) < 80 * MIB
+    assert (penstock.folder / "zeros.zip").stat().st_size < 8 * MIB

@@ -55,9 +55,30 @@ def test_nothing_unprintable_is_printed(text: str) -> None:
 
 
 def test_a_terminal_sees_a_bar_with_rate_and_eta(penstock: Cli, film: Path) -> None:
+    out, shown = on_terminal(penstock, "put", str(film), "--to", "bar")
+
+    assert out == b"bar  4.0 MiB\n"
+    assert re.search(rb"\d\.\d/4\.0 MiB", shown)
+    assert re.search(rb"\d\.\d [MK]iB/s", shown)
+    assert re.search(rb"0:00:0\d", shown)
+
+
+def test_a_bar_without_an_end_has_a_rate(penstock: Cli, film: Path) -> None:
+    penstock("put", film, "--to", "endless/film.mkv")
+
+    out, shown = on_terminal(penstock, "zip", "endless/", "--compress", "deflate")
+
+    assert out == b"endless.zip  4.0 MiB  1 file\n"
+    assert re.search(rb"\d\.\d/\? MiB", shown)
+    assert re.search(rb"\d\.\d [MK]iB/s", shown)
+
+
+def on_terminal(penstock: Cli, *arguments: str) -> tuple[bytes, bytes]:
+    """What a slow command prints, and what it shows on a terminal meanwhile."""
     terminal, inner = pty.openpty()
     process = subprocess.Popen(
-        [*COMMAND, "put", str(film), "--to", "bar", "--limit-rate", "2M"],
+        [*COMMAND, *arguments, "--limit-rate", "2M"],
+        cwd=penstock.folder,
         env={**penstock.environment({}), "TERM": "xterm", "COLUMNS": "100"},
         stdout=subprocess.PIPE,
         stderr=inner,
@@ -68,11 +89,7 @@ def test_a_terminal_sees_a_bar_with_rate_and_eta(penstock: Cli, film: Path) -> N
         shown += more
     os.close(terminal)
     out, _ = process.communicate(timeout=30)
-
-    assert out == b"bar  4.0 MiB\n"
-    assert re.search(rb"\d\.\d/4\.0 MiB", shown)
-    assert re.search(rb"\d\.\d [MK]iB/s", shown)
-    assert re.search(rb"0:00:0\d", shown)
+    return out, shown
 
 
 def read_terminal(descriptor: int) -> bytes:

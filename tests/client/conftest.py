@@ -9,6 +9,7 @@ import pytest
 from penstock.client import Client
 from penstock.client import retry as client_retry
 from tests.client.proxy import Proxy, proxy_to
+from tests.faults import Source, faulty
 from tests.serving import RunningServer
 
 MIB = 1 << 20
@@ -46,3 +47,10 @@ def film(tmp_path: Path) -> Path:
     path = tmp_path / "film.mkv"
     path.write_bytes(os.urandom(8 * MIB + 17))
     return path
+
+
+@pytest.fixture
+async def source() -> AsyncIterator[Source]:
+    """Another web server, with files for ZIPs."""
+    async with faulty() as made:
+        yield made

@@ -9,9 +9,9 @@ from penstock.client import Client
 
 
 def test_exported_names() -> None:
-    exported = ["Client", "Done", "FileInfo", "Page", "Progress", "Transfer", "ZipInfo"]
-
-    assert penstock.client.__all__ == exported
+    assert penstock.client.__all__ == [
+        *("Client", "Done", "FileInfo", "Page", "Progress", "RemoteUrl", "Transfer", "ZipInfo")
+    ]
 
 
 def test_methods_of_the_client() -> None:

@@ -33,6 +33,9 @@ class Render(Protocol):
 
     def zipped(self, info: "ZipInfo", target: str) -> None: ...
 
+    def missing(self, name: str, reason: str) -> Exit:
+        """A member that a ZIP lacks; answers the exit code."""
+
     def failed(self, error: Exception, **about: str) -> Exit:
         """An error, and what it is about; answers its exit code."""
 
@@ -77,15 +80,22 @@ class HumanLines:
         self._say(f"{printable(key)}  removed")
 
     def zipped(self, info: "ZipInfo", target: str) -> None:
-        self._say(f"{printable(target)}  {human_size(info.size)}  {_files(info.entries)}")
+        size = human_size(info.size or 0)
+        self._say(f"{printable(target)}  {size}  {_files(info.entries)}")
         for key, name in info.renamed:
             self._say(f"  {printable(key)} is named {printable(name)} in it")
+
+    def missing(self, name: str, reason: str) -> Exit:
+        _complain(f"not in the ZIP: {name}: {reason}" if name else reason)
+        return Exit.PARTIAL
 
     def failed(self, error: Exception, **about: str) -> Exit:
         facts = describe(error)
         detail = facts["detail"]
         subject = "".join(f"{value}: " for value in about.values() if not _names(detail, value))
         _complain(subject + detail)
+        for url, reason in _sources(facts):
+            sys.stderr.write(f"  {printable(url)}: {printable(reason)}\n")
         return Exit(facts["exit_code"])
 
     def refused(self, message: str, code: int) -> None:
@@ -126,6 +136,11 @@ class JsonLines:
 
     def zipped(self, info: "ZipInfo", target: str) -> None:
         _emit("zip", target=target, **info.to_json())
+
+    def missing(self, name: str, reason: str) -> Exit:
+        exit_code = int(Exit.PARTIAL)
+        _emit("error", code="left-out", member=name, detail=reason, exit_code=exit_code)
+        return Exit.PARTIAL
 
     def failed(self, error: Exception, **about: str) -> Exit:
         facts = describe(error)
@@ -170,6 +185,16 @@ _IN_EVERY = frozenset({"type", "title", "code", "detail", "exit_code"})
 def _names(detail: str, subject: str) -> bool:
     """Whether a text says already what it is about."""
     return repr(subject) in detail or f"{subject}:" in detail
+
+
+def _sources(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The URLs that could not be fetched and why, if the text of the error is not enough."""
+    sources = facts.get("sources")
+    if not isinstance(sources, list) or len(sources) < 2:
+        return []
+    return [
+        (str(one.get("url")), str(one.get("reason"))) for one in sources if isinstance(one, dict)
+    ]
 
 
 def _transferred(done: "Done") -> Mapping[str, Any]:

@@ -2,7 +2,8 @@
 
 from penstock.client.answers import FileInfo, Page, ZipInfo
 from penstock.client.http import Progress
+from penstock.client.selection import RemoteUrl
 from penstock.client.session import Client
 from penstock.client.several import Done, Transfer
 
-__all__ = ["Client", "Done", "FileInfo", "Page", "Progress", "Transfer", "ZipInfo"]
+__all__ = ["Client", "Done", "FileInfo", "Page", "Progress", "RemoteUrl", "Transfer", "ZipInfo"]

@@ -26,12 +26,13 @@ UNKNOWN = Version(etag=None, size=None)
 class Remote(Protocol):
     """Something that can be fetched by GET, HEAD and Range.
 
-    ``promised`` is the version to be expected if it is known beforehand; ``headers`` are those
-    of the last answer.
+    ``promised`` is the version to be expected if it is known beforehand; ``digested`` says
+    whether the server can be asked for its SHA-256; ``headers`` are those of the last answer.
     """
 
     url: URL
     promised: Version | None
+    digested: bool
     headers: Mapping[str, str]
 
     async def renew(self) -> bool:
@@ -40,6 +41,8 @@ class Remote(Protocol):
 
 async def fetch(http: Http, remote: Remote, sink: Sink, progress: Progress) -> Version:
     """Bring ``remote`` into ``sink``, going on where ``sink`` is; answers the verified version.
+
+    A body without an ETag cannot be gone on with: it starts again, or fails into a stream.
 
     :raises DigestMismatch: it is whole, but the bytes are not the right ones.
     :raises SourceChanged: it changed again and again, or under a stream.
@@ -58,7 +61,10 @@ async def fetch(http: Http, remote: Remote, sink: Sink, progress: Progress) -> V
             changed = SourceChanged(error.detail)
             await http.retry(backoff, changed, progressed=False)
         except PenstockError as error:
-            await http.retry(backoff, error, progressed=sink.offset > furthest)
+            resumable = sink.version is not None and sink.version.etag is not None
+            if sink.offset and not resumable and not sink.keeps:
+                raise
+            await http.retry(backoff, error, progressed=resumable and sink.offset > furthest)
 
 
 async def _start_again(remote: Remote, sink: Sink, error: PenstockError) -> bool:
@@ -105,47 +111,54 @@ async def _confirm(http: Http, remote: Remote, version: Version) -> None:
 async def _receive(
     http: Http, response: aiohttp.ClientResponse, remote: Remote, sink: Sink, progress: Progress
 ) -> None:
-    await _place(response, remote, sink)
+    at = await _place(response, remote, sink)
     assert sink.version is not None
     size = sink.version.size
     while data := await http.read(response):
-        await sink.write(data)
-        progress(sink.offset, size)
+        if new := data[sink.offset - at :]:
+            await sink.write(new)
+        at += len(data)
+        progress(at, size)
     if size is not None and sink.offset != size:
         raise ServerUnavailable(f"{http.base} sent {sink.offset} of {size} bytes")
 
 
-async def _place(response: aiohttp.ClientResponse, remote: Remote, sink: Sink) -> None:
-    """Make the sink ready for this body: it goes on, or starts again."""
+async def _place(response: aiohttp.ClientResponse, remote: Remote, sink: Sink) -> int:
+    """Make the sink ready for this body: it goes on, or starts again.
+
+    Answers at which byte of the whole the body starts: not after the sink's offset.
+    """
     version = Version.from_headers(response.headers)
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise PenstockError(f"{remote.url} came encoded although it was asked for as it is")
+    if version.size is None and "Transfer-Encoding" not in response.headers:
+        raise PenstockError(f"{remote.url} came in a way that does not tell whether it is whole")
     if remote.promised is not None:
-        if version.etag != remote.promised.etag:
+        if not version.same(remote.promised):
             raise SourceChanged(f"{remote.url} is another version than was promised")
         version = remote.promised
-    if response.status == 206 and not _goes_on(response, version, sink):
-        raise SourceChanged(f"{remote.url} answered another range than was asked for")
-    if response.status != 206:
-        await sink.begin(version)
     remote.headers = response.headers
+    if response.status == 206:
+        if not _goes_on(response, version, sink):
+            raise SourceChanged(f"{remote.url} answered another range than was asked for")
+        return sink.offset
+    # The whole of the very same version, because the server cannot start in its middle any more:
+    # what is there already passes by.
+    if sink.version is None or version.etag is None or not version.same(sink.version):
+        await sink.begin(version)
+    return 0
 
 
 def _goes_on(response: aiohttp.ClientResponse, version: Version, sink: Sink) -> bool:
     assert sink.version is not None
     spread = content_range(response.headers)
-    here = sink.version
-    return (
-        spread is not None
-        and spread[0] == sink.offset
-        and (version.etag, version.size) == (here.etag, here.size)
-    )
+    return spread is not None and spread[0] == sink.offset and version.same(sink.version)
 
 
 async def _verified(http: Http, remote: Remote, sink: Sink) -> Version:
     version = sink.version
     assert version is not None
-    if version.sha256 is None and version.crc32 is None and version.etag is not None:
+    if remote.digested and not version.has_digest and version.etag is not None:
         version = await _ask_digest(http, remote, version)
     if version.agrees(sink.digester) is False:
         raise DigestMismatch(

@@ -16,6 +16,7 @@ class _RemoteFile:
     """A file of the server as something to fetch."""
 
     promised: Version | None = None
+    digested = True
 
     def __init__(self, http: Http, key: str) -> None:
         self.path = http.file_path(key)

@@ -140,8 +140,15 @@ class Http:
         async with self.request(method, url, answer_within=answer_within, **options) as response:
             return response.headers, await response.read()
 
-    async def call(self, method: str, url: URL, **options: Any) -> tuple[Mapping[str, str], bytes]:
-        """As :meth:`ask`, with as many tries as it takes."""
+    async def call(
+        self,
+        method: str,
+        url: URL,
+        *,
+        final: tuple[type[PenstockError], ...] = (),
+        **options: Any,
+    ) -> tuple[Mapping[str, str], bytes]:
+        """As :meth:`ask`, with as many tries as it takes; errors of ``final`` end it at once."""
         backoff, tried = self.backoff(), False
         while True:
             try:
@@ -149,6 +156,8 @@ class Http:
             except PenstockError as error:
                 if tried and method == "DELETE" and isinstance(error, NotFound):
                     return {}, b""  # the earlier try did it, only its answer was lost
+                if isinstance(error, final):
+                    raise
                 await self.retry(backoff, error, progressed=False)
                 tried = True
 

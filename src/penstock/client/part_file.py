@@ -28,6 +28,8 @@ class PartFile:
     Use :meth:`open` and, at last, :meth:`close`.
     """
 
+    keeps = True
+
     def __init__(self, target: str, url: str, fd: int) -> None:
         self._target = target
         self._url = url
@@ -60,6 +62,9 @@ class PartFile:
 
     async def write(self, data: bytes) -> None:
         await use_in_thread(self._write, data)
+
+    def read_back(self, length: int, at: int) -> bytes:
+        return os.pread(self._fd, length, at)
 
     async def commit(self) -> None:
         """Make the file durable and put it in the target's place, in one step."""

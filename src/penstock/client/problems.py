@@ -25,6 +25,7 @@ _BY_CODE = {kind.code: kind for kind in _tree(PenstockError) if kind is not erro
 # For answers without a problem document: HEAD, proxies, other servers.
 _BY_STATUS: dict[int, type[PenstockError]] = {
     400: errors.BadRequest,
+    403: errors.Forbidden,
     404: errors.NotFound,
     405: errors.MethodNotAllowed,
     408: errors.Stalled,
@@ -35,10 +36,12 @@ _BY_STATUS: dict[int, type[PenstockError]] = {
     415: errors.UnsupportedMediaType,
     416: errors.RangeNotSatisfiable,
     417: errors.ExpectationFailed,
+    424: errors.SourceFailed,
     429: errors.Busy,
     502: errors.ServerUnavailable,
     503: errors.Busy,
     504: errors.ServerUnavailable,
+    505: errors.HttpTooOld,
     507: errors.StorageFull,
 }
 

@@ -9,6 +9,7 @@ from penstock.client.get import get
 from penstock.client.http import Http, Progress, check_server, no_progress
 from penstock.client.put import put
 from penstock.client.readers import Path, Source
+from penstock.client.selection import Compress, Level, OnError, RemoteUrl, Selection
 from penstock.client.several import Done, Meters, Several, Transfer
 from penstock.client.targets import Target
 from penstock.client.zips import zip_to
@@ -187,11 +188,29 @@ class Client:
         *,
         keys: Iterable[str] = (),
         prefixes: Iterable[str] = (),
+        urls: Iterable[str | RemoteUrl] = (),
         name: str | None = None,
+        compress: Compress = "store",
+        level: Level = "fast",
+        on_error: OnError = "abort",
         progress: Progress = no_progress,
     ) -> ZipInfo:
-        """Fetch files as one ZIP to ``target``; resumes as :meth:`get` does.
+        """Fetch stored files, and files of other servers, as one ZIP to ``target``.
+
+        ``compress`` deflates nothing (``store``), what seems worth it (``auto``) or everything;
+        ``level`` is how hard. With ``on_error="report"`` members that cannot be had are left out
+        and told by ``failures`` and by a report in the ZIP; else they are errors.
+
+        A ZIP with an ``etag`` is resumed as :meth:`get` does. One without (compressed, of unknown
+        sizes, with a report) starts again when the connection breaks, and into a stream fails
+        then. A path gets only what was verified: by the CRC-32 of the whole ZIP, or where the
+        server cannot promise one, by that of every member, read back. A stream is verified only
+        in the first case.
 
         :raises NotFound: a key or prefix selects nothing (``extra["missing"]``).
+        :raises SourceFailed: a URL cannot be fetched (``extra["sources"]``).
+        :raises RemoteRefused: a URL leads where the server must not go.
+        :raises DigestMismatch: the bytes that came are wrong; the part was removed.
         """
-        return await zip_to(self._http, target, keys, prefixes, name, progress)
+        selection = Selection(keys, prefixes, urls, name, compress, level, on_error)
+        return await zip_to(self._http, target, selection, progress)

@@ -9,7 +9,12 @@ from penstock.threads import use_in_thread
 
 
 class Sink(Protocol):
-    """Takes the bytes of one version of a remote body, in order, and knows their digests."""
+    """Takes the bytes of one version of a remote body, in order, and knows their digests.
+
+    ``keeps`` says whether all that was written stays where it can be dropped and read back.
+    """
+
+    keeps: bool
 
     @property
     def version(self) -> Version | None:
@@ -32,12 +37,25 @@ class Sink(Protocol):
     async def write(self, data: bytes) -> None:
         """Take the next bytes."""
 
+    def read_back(self, length: int, at: int) -> bytes:
+        """So many bytes from a position on, or fewer at the end. Blocks: for worker threads.
+
+        :raises LookupError: they were not kept.
+        """
+
 
 class StreamSink:
-    """A binary stream, such as standard output: it can go on, but not back."""
+    """A binary stream, such as standard output: it can go on, but not back.
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    The last ``tail`` bytes are remembered, so that they can be read back.
+    """
+
+    keeps = False
+
+    def __init__(self, stream: IO[bytes], tail: int = 0) -> None:
         self._stream = stream
+        self._longest = tail
+        self._tail = bytearray()
         self.version: Version | None = None
         self.digester = Digester()
 
@@ -56,6 +74,12 @@ class StreamSink:
     async def write(self, data: bytes) -> None:
         await use_in_thread(self._write, data)
 
+    def read_back(self, length: int, at: int) -> bytes:
+        begin = at - self.offset + len(self._tail)
+        if begin < 0:
+            raise LookupError(f"the bytes from {at} on are gone")
+        return bytes(self._tail[begin : begin + length])
+
     async def finish(self) -> None:
         """Hand on what the stream has buffered."""
         await use_in_thread(self._stream.flush)
@@ -65,3 +89,7 @@ class StreamSink:
         while rest:
             rest = rest[self._stream.write(rest) :]
         self.digester.update(data)
+        if self._longest:
+            self._tail += data
+            if len(self._tail) > 2 * self._longest:
+                del self._tail[: -self._longest]

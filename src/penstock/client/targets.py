@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from collections.abc import Awaitable, Callable
 from typing import IO, TypeAlias
 
 from penstock.client.answers import Version
@@ -10,29 +11,43 @@ from penstock.client.fetch import Remote, fetch
 from penstock.client.http import Http, Progress
 from penstock.client.part_file import PartFile
 from penstock.client.readers import Path, digest_file
-from penstock.client.sinks import StreamSink
+from penstock.client.sinks import Sink, StreamSink
 from penstock.errors import DigestMismatch
 from penstock.octets.digests import Digester
 from penstock.threads import use_in_thread
 
 Target: TypeAlias = Path | IO[bytes]
+Look: TypeAlias = Callable[[Sink], Awaitable[None]]
+
+
+async def _no_look(sink: Sink) -> None:
+    pass
 
 
 async def bring(
-    http: Http, remote: Remote, target: Target, origin: str, progress: Progress
+    http: Http,
+    remote: Remote,
+    target: Target,
+    origin: str,
+    progress: Progress,
+    *,
+    look: Look = _no_look,
+    tail: int = 0,
 ) -> Digester:
     """Fetch ``remote`` to ``target``; answers the digests of the verified bytes.
 
-    ``origin`` is what a part must have come from to be gone on with.
+    ``origin`` is what a part must have come from to be gone on with. ``look`` may read back what
+    came before it takes the target's place, and refuse it by DigestMismatch; of a stream the
+    last ``tail`` bytes are there for that.
     """
     if not isinstance(target, str | os.PathLike):
-        return await _to_stream(http, remote, target, progress)
+        return await _to_stream(http, remote, StreamSink(target, tail), progress, look)
     path = os.fspath(target)
     if await size_there(path) is None and await use_in_thread(os.path.exists, path):
         device = await use_in_thread(open, path, "wb", buffering=0)
         with device:
-            return await _to_stream(http, remote, device, progress)
-    return await _to_file(http, remote, path, origin, progress)
+            return await _to_stream(http, remote, StreamSink(device, tail), progress, look)
+    return await _to_file(http, remote, path, origin, progress, look)
 
 
 async def size_there(path: Path) -> int | None:
@@ -50,25 +65,33 @@ async def size_there(path: Path) -> int | None:
 
 
 async def is_there(path: Path, version: Version | None) -> bool:
-    """Whether the file at ``path`` is ``version`` already; hashes it only if the sizes agree."""
-    if version is None or version.size is None or await size_there(path) != version.size:
+    """Whether the file at ``path`` is ``version`` already; hashes it only if the sizes agree.
+
+    No if nobody knows a digest of the version.
+    """
+    if version is None or version.size is None or not version.has_digest:
+        return False
+    if await size_there(path) != version.size:
         return False
     return bool(version.agrees(await digest_file(path)))
 
 
-async def _to_stream(http: Http, remote: Remote, stream: IO[bytes], progress: Progress) -> Digester:
-    sink = StreamSink(stream)
+async def _to_stream(
+    http: Http, remote: Remote, sink: StreamSink, progress: Progress, look: Look
+) -> Digester:
     await fetch(http, remote, sink, progress)
     await sink.finish()
+    await look(sink)
     return sink.digester
 
 
 async def _to_file(
-    http: Http, remote: Remote, path: str, origin: str, progress: Progress
+    http: Http, remote: Remote, path: str, origin: str, progress: Progress, look: Look
 ) -> Digester:
     part = await PartFile.open(path, origin)
     try:
         await fetch(http, remote, part, progress)
+        await look(part)
         await part.commit()
     except DigestMismatch:
         await part.discard()
