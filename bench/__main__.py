@@ -12,6 +12,7 @@ the same for all and runs in a process of its own. Files are warm in the page ca
 - *CPU s/GiB*: user and system time of the server's processes for 1 GiB of file content.
 - *MiB/s*: file content by wall time at the client.
 - *peak RSS*: the most memory held since the server started, in MB of 10^6 bytes.
+- *size ÷ content*: of deflated ZIPs.
 
 Files go to a folder below ``--dir`` (the system's temporary folder), which is removed afterwards.
 The report is printed and written to ``--results`` (bench/results) as Markdown and JSON. A peer
@@ -29,11 +30,13 @@ from pathlib import Path
 
 from pydantic import ByteSize, TypeAdapter
 
-from bench import flatness, table
+from bench import crowd, flatness, table
 from bench.cases import BENCHMARKS
 from bench.corpus import Corpus
 from bench.measure import machine
+from bench.peers.server import PeerMissing
 
+NAMES = (*BENCHMARKS, flatness.NAME, crowd.NAME)
 RESULTS = Path(__file__).with_name("results")
 _SIZES: TypeAdapter[ByteSize] = TypeAdapter(ByteSize)
 
@@ -42,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmarks that the command line names."""
     options = _options(arguments)
     if options.list:
-        print("\n".join([*BENCHMARKS, flatness.NAME]))
+        print("\n".join(NAMES))
         return
     options.results.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="penstock-bench-", dir=options.dir) as folder:
@@ -51,7 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m bench", description=(__doc__ or "").split("\n")[0])
-    names = [*BENCHMARKS, flatness.NAME]
     parser.add_argument("names", nargs="*", metavar="NAME", help="benchmarks to run; all if none")
     parser.add_argument("--list", action="store_true", help="name the benchmarks")
     parser.add_argument("--size", type=_SIZES.validate_python, default="1GiB", help="of the file")
@@ -60,9 +62,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the report goes")
     parser.add_argument("--quick", action="store_true", help="8 MiB, one round")
     options = parser.parse_args(arguments)
-    if unknown := set(options.names) - set(names):
-        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}: {', '.join(names)}")
-    options.names = options.names or names
+    if unknown := set(options.names) - set(NAMES):
+        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}: {', '.join(NAMES)}")
+    options.names = options.names or NAMES
     if options.quick:
         options.size, options.runs = ByteSize(8 << 20), 1
     return options
@@ -74,14 +76,11 @@ def _run(options: argparse.Namespace, corpus: Corpus) -> None:
     documents: list[dict[str, object]] = []
     stem = options.results / time.strftime("%Y%m%d-%H%M%S")
     for name in options.names:
-        if name == flatness.NAME:
-            growths = flatness.run(corpus, _say)
-            text, document = flatness.comparison(growths), flatness.document(growths)
-        else:
-            benchmark = BENCHMARKS[name]
-            results = benchmark.run(corpus, options.runs, _say)
-            text = table.comparison(benchmark, results)
-            document = table.document(benchmark, results)
+        try:
+            text, document = _measured(name, corpus, options.runs)
+        except PeerMissing as missing:
+            _say(f"without {name}: {missing}")
+            continue
         print(text, flush=True)
         texts.append(text)
         documents.append(document)
@@ -91,6 +90,22 @@ def _run(options: argparse.Namespace, corpus: Corpus) -> None:
             json.dumps({"about": about, "benchmarks": documents}, indent=1)
         )
     _say(f"written to {stem}.md and .json")
+
+
+def _measured(name: str, corpus: Corpus, runs: int) -> tuple[str, dict[str, object]]:
+    """One measurement for people and as data.
+
+    :raises PeerMissing: something that it needs is not installed.
+    """
+    if name == flatness.NAME:
+        growths = flatness.run(corpus, _say)
+        return flatness.comparison(growths), flatness.document(growths)
+    if name == crowd.NAME:
+        peaks = crowd.run(corpus, _say)
+        return crowd.comparison(peaks), crowd.document(peaks)
+    benchmark = BENCHMARKS[name]
+    results = benchmark.run(corpus, runs, _say)
+    return table.comparison(benchmark, results), table.document(benchmark, results)
 
 
 def _sentence(about: dict[str, object]) -> str:

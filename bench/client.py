@@ -1,8 +1,9 @@
 """The load generator: the same for every server, in a process of its own, as lean as can be.
 
 Reads one job as JSON from standard input, prints ``{"seconds", "bytes"}``. Bytes that are not
-to be kept are discarded in the kernel (``MSG_TRUNC``), uploads leave by ``sendfile``. Imports
-nothing of this package, so that it starts fast.
+to be kept are discarded in the kernel (``MSG_TRUNC``), uploads leave by ``sendfile``. An answer
+that ends before its length or its last chunk is an error. Imports nothing of this package, so
+that it starts fast.
 """
 
 import json
@@ -15,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 BUFFER = 1 << 20
-HEAD = 64 << 10
+LINES = 4 << 10
 
 Job = dict[str, Any]
 
@@ -28,6 +29,7 @@ class Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.keep = keep
         self.buffer = memoryview(bytearray(BUFFER))
+        self.ahead = b""  # received beyond what was asked for
 
     def __enter__(self) -> Self:
         return self
@@ -40,9 +42,18 @@ class Connection:
     ) -> None:
         self.socket.close()
 
-    def get(self, path: str, version: str, fields: str = "") -> int:
+    def get(self, path: str, fields: str = "") -> int:
         """Take in a body; answers its length."""
-        self.socket.sendall(f"GET {path} HTTP/{version}\r\nHost: bench\r\n{fields}\r\n".encode())
+        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\n{fields}\r\n".encode())
+        return self._answer()
+
+    def post(self, path: str, body: bytes) -> int:
+        """Send JSON and take in a body; answers its length."""
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        self.socket.sendall(head.encode() + body)
         return self._answer()
 
     def put(self, path: str, fd: int, size: int) -> int:
@@ -56,55 +67,82 @@ class Connection:
         return sent
 
     def _answer(self) -> int:
-        length, begun = self._head()
-        if self.keep >= 0:
-            os.write(self.keep, begun)
-        return len(begun) + self._take(None if length is None else length - len(begun))
+        fields = self._head()
+        if fields.get(b"transfer-encoding") == b"chunked":
+            return self._take_chunks()
+        length = fields.get(b"content-length")
+        return self._take(None if length is None else int(length))
 
-    def _head(self) -> tuple[int | None, bytes]:
-        """The Content-Length (``None``: until the end) and what came of the body already."""
-        data = b""
-        while b"\r\n\r\n" not in data:
-            more = self.socket.recv(HEAD)
-            if not more:
-                raise ConnectionError(f"the server closed the connection after {data!r}")
-            data += more
-        head, _, body = data.partition(b"\r\n\r\n")
-        status, *fields = head.split(b"\r\n")
+    def _head(self) -> dict[bytes, bytes]:
+        """The fields of an answer that is no refusal, names in lower case."""
+        status = self._line()
+        fields = {}
+        while line := self._line():
+            name, _, value = line.partition(b":")
+            fields[name.lower()] = value.strip().lower()
         if not 200 <= int(status.split()[1]) < 300:
-            raise RuntimeError(data[:2000].decode(errors="replace"))
-        lengths = [value for name, _, value in map(_split, fields) if name == b"content-length"]
-        return (int(lengths[0]) if lengths else None), body
+            text = self.ahead or self.socket.recv(LINES)
+            raise RuntimeError(f"{status!r} {text!r}")
+        return fields
+
+    def _line(self) -> bytes:
+        while b"\r\n" not in self.ahead:
+            more = self.socket.recv(LINES)
+            if not more:
+                raise ConnectionError(f"the server closed the connection after {self.ahead!r}")
+            self.ahead += more
+        line, _, self.ahead = self.ahead.partition(b"\r\n")
+        return line
+
+    def _take_chunks(self) -> int:
+        """All chunks of a body (RFC 9112, 7.1); answers the bytes in them."""
+        taken = 0
+        while size := int(self._line().partition(b";")[0], 16):
+            taken += self._take(size)
+            if self._line():
+                raise RuntimeError("a chunk is longer than it said")
+        while self._line():  # trailers
+            pass
+        return taken
 
     def _take(self, length: int | None) -> int:
-        taken = 0
+        """So many bytes, or with ``None`` all that come before the server closes."""
+        taken = self._take_ahead(length)
         while length is None or taken < length:
-            most = BUFFER if length is None else min(BUFFER, length - taken)
-            count = self._receive(most)
+            count = self._receive(BUFFER if length is None else min(BUFFER, length - taken))
             if not count:
                 break
             taken += count
         if length is not None and taken != length:
-            raise RuntimeError(f"{taken} bytes of a body of {length}")
+            raise ConnectionError(f"the server closed the connection {length - taken} bytes early")
         return taken
+
+    def _take_ahead(self, length: int | None) -> int:
+        begun = self.ahead[:length]
+        self.ahead = self.ahead[len(begun) :]
+        if self.keep >= 0:
+            _write(self.keep, begun)
+        return len(begun)
 
     def _receive(self, most: int) -> int:
         if self.keep < 0:
             return self.socket.recv_into(self.buffer, most, socket.MSG_TRUNC)
         count = self.socket.recv_into(self.buffer, most)
-        os.write(self.keep, self.buffer[:count])
+        _write(self.keep, self.buffer[:count])
         return count
 
 
-def _split(field: bytes) -> tuple[bytes, bytes, bytes]:
-    name, colon, value = field.partition(b":")
-    return name.lower(), colon, value
+def _write(fd: int, data: bytes | memoryview) -> None:
+    while len(data):
+        data = data[os.write(fd, data) :]
 
 
 def fetch(job: Job, keep: int) -> int:
-    """The whole body of one URL. HTTP/1.0, so nobody chunks it."""
+    """The whole body of one URL; a GET, or a POST of the job's ``body``."""
     with Connection(job["port"], keep) as connection:
-        return connection.get(job["path"], "1.0")
+        if "body" in job:
+            return connection.post(job["path"], job["body"].encode())
+        return connection.get(job["path"])
 
 
 def ranges(job: Job, keep: int) -> int:
@@ -113,7 +151,7 @@ def ranges(job: Job, keep: int) -> int:
     with Connection(job["port"], keep) as connection:
         for start in range(0, job["size"], job["step"]):
             last = min(start + job["step"], job["size"]) - 1
-            taken += connection.get(job["path"], "1.1", f"Range: bytes={start}-{last}\r\n")
+            taken += connection.get(job["path"], f"Range: bytes={start}-{last}\r\n")
     return taken
 
 
@@ -131,13 +169,14 @@ KINDS = {"fetch": fetch, "ranges": ranges, "upload": upload}
 
 
 def run(job: Job) -> dict[str, float]:
-    """Do the job on as many connections at once as it says."""
+    """Do the job on as many connections at once as it says, or has ``bodies``, one for each."""
     work = KINDS[job["kind"]]
     keep = os.open(job["keep"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC) if job.get("keep") else -1
-    connections = job.get("connections", 1)
-    with ThreadPoolExecutor(connections) as pool:
+    jobs = [{**job, "body": body} for body in job.get("bodies", ())]
+    jobs = jobs or [job] * job.get("connections", 1)
+    with ThreadPoolExecutor(len(jobs)) as pool:
         started = time.perf_counter()
-        counts = list(pool.map(lambda _: work(job, keep), range(connections)))
+        counts = list(pool.map(lambda one: work(one, keep), jobs))
         seconds = time.perf_counter() - started
     return {"seconds": seconds, "bytes": sum(counts)}
 

@@ -1,12 +1,22 @@
-"""The files that are sent: random bytes, made once a run, shared by all servers."""
+"""The files that are sent: random bytes or text, made once a run, shared by all servers."""
 
 import hashlib
 import os
 import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 MIB = 1 << 20
+
+# The bytes, in pieces, of a file by its number and size.
+Content = Callable[[int, int], Iterator[bytes]]
+
+
+def noise(_number: int, size: int) -> Iterator[bytes]:
+    """Random bytes, which nothing makes smaller."""
+    for at in range(0, size, MIB):
+        yield os.urandom(min(MIB, size - at))
 
 
 @dataclass(frozen=True)
@@ -22,12 +32,12 @@ class Corpus:
 
     def file(self) -> str:
         """The key of one file of ``size`` bytes."""
-        return self._file("large/file.bin", self.size)
+        return self._file("large/file.bin", noise(0, self.size))
 
-    def many(self, folder: str, count: int, size: int) -> str:
+    def many(self, folder: str, count: int, size: int, content: Content = noise) -> str:
         """A folder of ``count`` files of ``size`` bytes, none below; answers its name."""
         for number in range(count):
-            self._file(f"{folder}/{number:05}.bin", size)
+            self._file(f"{folder}/{number:05}.bin", content(number, size))
         return folder
 
     def sparse(self, key: str, size: int) -> str:
@@ -41,12 +51,11 @@ class Corpus:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def _file(self, key: str, size: int) -> str:
+    def _file(self, key: str, content: Iterator[bytes]) -> str:
         path = self._path(key)
         if not path.exists():
             with path.open("wb") as file:
-                for at in range(0, size, MIB):
-                    file.write(os.urandom(min(MIB, size - at)))
+                file.writelines(content)
         return key
 
 

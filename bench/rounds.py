@@ -17,11 +17,15 @@ GIB = 1 << 30
 
 @dataclass
 class Result:
-    """What one server's runs of one benchmark came to; ``payload`` is the bytes of each run."""
+    """What one server's runs of one benchmark came to.
+
+    ``payload`` is the bytes of content of each run, ``moved`` those that passed the wire for it.
+    """
 
     server: str
     note: str
     payload: int
+    moved: float = 0
     cpu_seconds: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     peak_rss: int = 0
@@ -53,25 +57,35 @@ class Plan:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Compares the servers; the first one is ours."""
+    """Compares the servers; the first ``ours`` of them are ours.
+
+    ``plan`` may leave with the stack what has to run beside the servers. ``shrinks`` says that
+    the answers are smaller than the content, so that their sizes are compared too.
+    """
 
     name: str
     title: str
     servers: Sequence[type[Server]]
-    plan: Callable[[Corpus], Plan]
+    plan: Callable[[Corpus, ExitStack], Plan]
+    ours: int = 1
+    shrinks: bool = False
 
     def run(self, corpus: Corpus, runs: int, say: Callable[[str], None]) -> list[Result]:
-        """All rounds, the servers in turn: A B C A B C …"""
-        plan = self.plan(corpus)
+        """All rounds, the servers in turn: A B C A B C …
+
+        :raises PeerMissing: something that all servers need is not installed.
+        """
         with ExitStack() as running:
+            plan = self.plan(corpus, running)
             servers = self._start(running, corpus, plan, say)
             results = [Result(server.name, server.note, plan.payload) for server in servers]
             say(f"{self.name}: checking every server's answer")
-            expected = [_check(server, plan, corpus.folder / "kept") for server in servers]
+            for server, result in zip(servers, results, strict=True):
+                result.moved = _check(server, plan, corpus.folder / "kept")
             for number in range(runs):
                 say(f"{self.name}: round {number + 1} of {runs}")
-                for server, result, size in zip(servers, results, expected, strict=True):
-                    _measure(server, plan, result, size)
+                for server, result in zip(servers, results, strict=True):
+                    _measure(server, plan, result)
             for server, result in zip(servers, results, strict=True):
                 server.require_running()
                 result.peak_rss = server.peak_rss()
@@ -95,27 +109,30 @@ def run_client(job: client.Job) -> dict[str, float]:
     command = [sys.executable, "-S", client.__file__]
     done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{job} failed:\n{done.stderr}")
+        raise RuntimeError(f"{job['kind']} {job['path']} failed:\n{done.stderr}")
     answer: dict[str, float] = json.loads(done.stdout)
     return answer
 
 
 def _check(server: Server, plan: Plan, keep: Path) -> float:
-    """One untimed, verified run, which also warms everything up; answers the bytes that came."""
+    """One verified run, which also warms everything up; answers the bytes a timed run will move."""
     plan.prepare(server)
     plan.reset(server)
-    answer = run_client({**plan.job(server), "keep": str(keep), "connections": 1})
+    job = plan.job(server)
+    answer = run_client({**job, "keep": str(keep), "connections": 1})
     plan.verify(server, keep)
     keep.unlink(missing_ok=True)
-    return answer["bytes"]
+    connections: int = job.get("connections", 1)
+    return answer["bytes"] * connections
 
 
-def _measure(server: Server, plan: Plan, result: Result, size: float) -> None:
+def _measure(server: Server, plan: Plan, result: Result) -> None:
     plan.reset(server)
     job = plan.job(server)
     before = server.cpu_seconds()
     answer = run_client(job)
     result.cpu_seconds.append(server.cpu_seconds() - before)
     result.seconds.append(answer["seconds"])
-    if answer["bytes"] != size * job.get("connections", 1):
-        raise RuntimeError(f"{server.name} sent {answer['bytes']:,.0f} bytes to {job}")
+    if answer["bytes"] != result.moved:
+        told = f"{answer['bytes']:,.0f} bytes where {result.moved:,.0f} were right"
+        raise RuntimeError(f"{server.name} moved {told}")

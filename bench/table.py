@@ -6,22 +6,19 @@ from statistics import median
 
 from bench.rounds import Benchmark, Result
 
-_HEAD = (
-    "| server | CPU s/GiB | MiB/s | peak RSS MB | our CPU ÷ its | our time ÷ its |",
-    "| --- | --- | --- | --- | --- | --- |",
-)
-
 
 def comparison(benchmark: Benchmark, results: Sequence[Result]) -> str:
     """One benchmark as a table: medians, with the least and the most in brackets.
 
     Ratios are taken round by round, so that a slow moment of the machine hits both sides.
     """
-    ours = results[0]
-    rows = [_row(ours, result) for result in results]
+    ours = results[: benchmark.ours]
+    rows = [_head(benchmark, ours), *(_row(benchmark, ours, result) for result in results)]
+    rows.insert(1, ["---"] * len(rows[0]))
+    table = [f"| {' | '.join(row)} |" for row in rows]
     notes = [f"- {result.server}: {result.note}" for result in results]
-    payload = f"{ours.payload / (1 << 20):,.0f} MiB a run, {len(ours.seconds)} runs"
-    return "\n".join((f"## {benchmark.title}", "", payload, "", *_HEAD, *rows, "", *notes, ""))
+    payload = f"{ours[0].payload / (1 << 20):,.0f} MiB a run, {len(ours[0].seconds)} runs"
+    return "\n".join((f"## {benchmark.title}", "", payload, "", *table, "", *notes, ""))
 
 
 def document(benchmark: Benchmark, results: Sequence[Result]) -> dict[str, object]:
@@ -33,24 +30,36 @@ def document(benchmark: Benchmark, results: Sequence[Result]) -> dict[str, objec
     }
 
 
-def _row(ours: Result, result: Result) -> str:
-    cells = (
+def _head(benchmark: Benchmark, ours: Sequence[Result]) -> list[str]:
+    head = ["server", "CPU s/GiB", "MiB/s", "peak RSS MB"]
+    quotients = ["CPU", "time"]
+    if benchmark.shrinks:
+        head.append("size ÷ content")
+        quotients.append("size")
+    for result in ours:
+        whose = "our" if len(ours) == 1 else f"{result.server}:"
+        head += [f"{whose} {quotient} ÷ its" for quotient in quotients]
+    return head
+
+
+def _row(benchmark: Benchmark, ours: Sequence[Result], result: Result) -> list[str]:
+    row = [
         result.server,
         spread(result.cpu_per_gib, ".3f"),
         spread(result.mib_per_second, ",.0f"),
         f"{result.peak_rss / 1e6:.0f}",
-        *_ratios(ours, result),
-    )
-    return f"| {' | '.join(cells)} |"
-
-
-def _ratios(ours: Result, peer: Result) -> tuple[str, str]:
-    if peer is ours:
-        return "", ""
-    return (
-        _ratio(ours.cpu_per_gib, peer.cpu_per_gib),
-        _ratio(ours.seconds, peer.seconds),
-    )
+    ]
+    if benchmark.shrinks:
+        row.append(f"{result.moved / result.payload:.3f}")
+    for mine in ours:
+        quotients = [
+            _ratio(mine.cpu_per_gib, result.cpu_per_gib),
+            _ratio(mine.seconds, result.seconds),
+        ]
+        if benchmark.shrinks:
+            quotients.append(f"{mine.moved / result.moved:.2f}")
+        row += ["" if result in ours else quotient for quotient in quotients]
+    return row
 
 
 def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:

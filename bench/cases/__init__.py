@@ -1,9 +1,10 @@
 """Every benchmark by its name."""
 
-from bench.cases import downloads, uploads, zips
+from bench.cases import downloads, uploads, urls, zips
 from bench.rounds import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
     benchmark.name: benchmark
-    for benchmark in (*downloads.BENCHMARKS, *uploads.BENCHMARKS, *zips.BENCHMARKS)
+    for room in (downloads, uploads, zips, urls)
+    for benchmark in room.BENCHMARKS
 }

@@ -1,5 +1,6 @@
 """A warm file goes out: whole to one client, whole to eight at once, and range after range."""
 
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ _STEP = 512 << 10
 _SERVERS = (Penstock, Nginx, Go)
 
 
-def _plan(corpus: Corpus, kind: str, connections: int) -> Plan:
+def _plan(corpus: Corpus, _running: ExitStack, kind: str, connections: int) -> Plan:
     key = corpus.file()
     wanted = digest(corpus.root / key)
 

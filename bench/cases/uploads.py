@@ -1,6 +1,7 @@
 """A file comes in as the raw body of a PUT, to a key that did not exist before."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 from bench.client import Job
@@ -14,7 +15,7 @@ from bench.rounds import Benchmark, Plan
 _KEY = "incoming/file.bin"
 
 
-def _plan(corpus: Corpus) -> Plan:
+def _plan(corpus: Corpus, _running: ExitStack) -> Plan:
     source = corpus.root / corpus.file()
     wanted = digest(source)
 

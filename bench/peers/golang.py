@@ -12,10 +12,13 @@ _SOURCE = Path(__file__).with_name("goserver.go")
 
 
 class Go(Server):
-    """One program for everything: FileServer, PUT, and a ZIP of a folder."""
+    """One program for everything: FileServer, PUT, and ZIPs of a folder or of URLs."""
 
     name = "go"
-    note = "net/http and archive/zip, default GOMAXPROCS; uploads are fsynced, not digested"
+    note = (
+        "net/http and archive/zip, default GOMAXPROCS; uploads are fsynced, not digested; "
+        "URLs are fetched one after the other"
+    )
     flags: ClassVar[tuple[str, ...]] = ()
 
     def command(self) -> list[str]:
@@ -35,6 +38,14 @@ class GoSha256(Go):
     name = "go, sha-256"
     note = "as go, with crypto/sha256 over uploads"
     flags: ClassVar[tuple[str, ...]] = ("-sha256",)
+
+
+class GoDeflate(Go):
+    """compress/flate at the level that archive/zip asks it for, in one goroutine."""
+
+    name = "go, level 5"
+    note = "archive/zip with its own compressor, which is compress/flate level 5"
+    zip_query = "&compress=deflate"
 
 
 def go_command() -> str:

@@ -2,7 +2,9 @@
 //
 //	GET /KEY             a file, whole or by range (http.ServeContent)
 //	PUT /KEY             a file comes in: temporary file, fsync, rename
-//	GET /zip?prefix=P/   all files below P as one ZIP, stored, made while it is sent
+//	GET /zip?prefix=P/   all files below P as one ZIP, made while it is sent; stored, or with
+//	                     &compress=deflate deflated at archive/zip's own level
+//	POST /zip            {"urls": [{"url": …, "name": …}, …]} as one ZIP, stored
 package main
 
 import (
@@ -10,6 +12,7 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"hash"
@@ -95,16 +98,14 @@ func syncFolder(folder string) error {
 }
 
 func sendZip(w http.ResponseWriter, r *http.Request) {
-	folder := filepath.Join(*root, filepath.Clean("/"+r.URL.Query().Get("prefix")))
+	fill := addFolder
+	if r.Method == http.MethodPost {
+		fill = addUrls
+	}
 	w.Header().Set("Content-Type", "application/zip")
 	out := bufio.NewWriterSize(w, 256<<10)
 	archive := zip.NewWriter(out)
-	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		return add(archive, filepath.Dir(folder), path, entry)
-	})
+	err := fill(archive, r)
 	if err == nil {
 		err = archive.Close()
 	}
@@ -116,7 +117,21 @@ func sendZip(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func add(archive *zip.Writer, base, path string, entry fs.DirEntry) error {
+func addFolder(archive *zip.Writer, r *http.Request) error {
+	folder := filepath.Join(*root, filepath.Clean("/"+r.URL.Query().Get("prefix")))
+	method := zip.Store
+	if r.URL.Query().Get("compress") == "deflate" {
+		method = zip.Deflate
+	}
+	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		return addFile(archive, method, filepath.Dir(folder), path, entry)
+	})
+}
+
+func addFile(archive *zip.Writer, method uint16, base, path string, entry fs.DirEntry) error {
 	info, err := entry.Info()
 	if err != nil {
 		return err
@@ -128,7 +143,7 @@ func add(archive *zip.Writer, base, path string, entry fs.DirEntry) error {
 	if header.Name, err = filepath.Rel(base, path); err != nil {
 		return err
 	}
-	header.Method = zip.Store
+	header.Method = method
 	member, err := archive.CreateHeader(header)
 	if err != nil {
 		return err
@@ -139,5 +154,37 @@ func add(archive *zip.Writer, base, path string, entry fs.DirEntry) error {
 	}
 	defer file.Close()
 	_, err = io.Copy(member, file)
+	return err
+}
+
+func addUrls(archive *zip.Writer, r *http.Request) error {
+	var wanted struct {
+		Urls []struct{ Url, Name string }
+	}
+	if err := json.NewDecoder(r.Body).Decode(&wanted); err != nil {
+		return err
+	}
+	for _, source := range wanted.Urls {
+		if err := addUrl(archive, source.Url, source.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func addUrl(archive *zip.Writer, url, name string) error {
+	answer, err := http.Get(url)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, answer.Status)
+	}
+	member, err := archive.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(member, answer.Body)
 	return err
 }

@@ -53,7 +53,10 @@ class Penstock(Server):
         connection.close()
 
     def zip_path(self, folder: str) -> str:
-        return f"/v1/zip?prefix={quote(folder)}/"
+        return f"/v1/zip?prefix={quote(folder)}/{self.zip_query}"
+
+    def urls_path(self) -> str:
+        return "/v1/zip"
 
 
 class PenstockWithoutSha256(Penstock):
@@ -62,3 +65,33 @@ class PenstockWithoutSha256(Penstock):
     name = "penstock, no sha-256"
     note = "PENSTOCK_SHA256=false; the CRC-32 is still taken"
     settings: ClassVar[dict[str, str]] = {"sha256": "false"}
+
+
+class PenstockFast(Penstock):
+    """Deflates so fast that the network is the limit."""
+
+    name = "penstock, fast"
+    note = "level=fast"
+    zip_query = "&compress=deflate&level=fast"
+
+
+class PenstockBest(Penstock):
+    """Deflates as small as zlib's level 6."""
+
+    name = "penstock, best"
+    note = "level=best"
+    zip_query = "&compress=deflate&level=best"
+
+
+class PenstockUrls(Penstock):
+    """May fetch from this machine."""
+
+    note = "PENSTOCK_REMOTE_ALLOW=127.0.0.1, otherwise the defaults; only URLs and names given"
+    settings: ClassVar[dict[str, str]] = {"remote_allow": "127.0.0.1"}
+
+
+class PenstockUrlsKnown(PenstockUrls):
+    """Is told what it will find, so that the answer has a length and can be resumed."""
+
+    name = "penstock, told"
+    note = "as penstock, with the size and the CRC-32 of every URL given"

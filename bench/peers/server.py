@@ -19,11 +19,13 @@ class PeerMissing(Exception):
 class Server:
     """A process that serves the files below ``root``; ``scratch`` takes its log and leftovers.
 
-    ``name`` stands in the tables, ``note`` says how the server was set up.
+    ``name`` stands in the tables, ``note`` says how the server was set up. ``zip_query`` is what
+    it is asked for beside the folder of a ZIP.
     """
 
     name: str
     note: ClassVar[str] = ""
+    zip_query: ClassVar[str] = ""
 
     def __init__(self, root: Path, scratch: Path) -> None:
         self.root = root
@@ -57,7 +59,11 @@ class Server:
 
     def zip_path(self, folder: str) -> str:
         """The URL's path of the ZIP of all files in a folder."""
-        return f"/zip?prefix={quote(folder)}/"
+        return f"/zip?prefix={quote(folder)}/{self.zip_query}"
+
+    def urls_path(self) -> str:
+        """Where ``{"urls": [{"url", "name"}, …]}`` is posted to, to get them as one stored ZIP."""
+        return "/zip"
 
     def learn(self, key: str) -> None:
         """Let the server find out beforehand what it would know of an uploaded file."""

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+from zipfile import ZIP_DEFLATED
 
 from bench.peers.server import PeerMissing, Server
 
@@ -26,18 +27,31 @@ class ZipstreamNg(Server):
         return {"PYTHONPATH": ":".join(filter(None, sys.path))}
 
 
+class ZipstreamNgDeflate(ZipstreamNg):
+    """Without Content-Length, which deflate cannot know."""
+
+    name = "zipstream-ng, level 6"
+    note = "ZipStream(compress_type=ZIP_DEFLATED, compress_level=6) behind http.server"
+    zip_query = "&compress=deflate"
+
+
 class _Handler(BaseHTTPRequestHandler):
     def __init__(self, root: Path, *args: object) -> None:
         self.root = root
         super().__init__(*args)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
-        (prefix,) = parse_qs(urlsplit(self.path).query)["prefix"]
+        query = parse_qs(urlsplit(self.path).query)
+        folder = self.root / query["prefix"][0].rstrip("/")
         zip_stream = import_module("zipstream").ZipStream
-        archive = zip_stream.from_path(self.root / prefix.rstrip("/"), sized=True)
         self.send_response(200)
         self.send_header("Content-Type", "application/zip")
-        self.send_header("Content-Length", str(len(archive)))
+        if "compress" in query:
+            method = {"compress_type": ZIP_DEFLATED, "compress_level": 6}
+            archive = zip_stream.from_path(folder, **method)
+        else:
+            archive = zip_stream.from_path(folder, sized=True)
+            self.send_header("Content-Length", str(len(archive)))
         self.end_headers()
         self.wfile.writelines(archive)
 
