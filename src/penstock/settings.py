@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     )
     max_form_files: PositiveInt = Field(default=100, description="files in one form")
     max_zip_entries: PositiveInt = Field(default=1_000_000, description="files in one ZIP")
+    max_zip_urls: PositiveInt = Field(default=10_000, description="remote files in one ZIP")
     zip_expiry: PositiveFloat = Field(
         default=86_400.0, description="seconds that a selection made by POST /v1/zips is kept"
     )

@@ -189,3 +189,20 @@ async def test_too_many_entries_are_refused(start_api: StartApi) -> None:
     response, _ = await api.call("GET", "/v1/zip?prefix=")
 
     assert response.status == 413
+
+
+@pytest.mark.parametrize("compress", ["store", "deflate"])
+@pytest.mark.parametrize("field", ["If_Modified_Since", "If_Unmodified_Since"])
+async def test_a_zip_has_no_time_of_its_own_to_ask_for(
+    stocked: Api, field: str, compress: str
+) -> None:
+    past_and_future = {
+        "If_Modified_Since": "Fri, 01 Jan 2038 00:00:00 GMT",
+        "If_Unmodified_Since": "Thu, 01 Jan 1970 00:00:00 GMT",
+    }
+
+    response, _ = await stocked.call(
+        "GET", f"/v1/zip?prefix=photos/&compress={compress}", **{field: past_and_future[field]}
+    )
+
+    assert response.status == 200

@@ -2,76 +2,93 @@
 
 import time
 from collections import OrderedDict
+from hashlib import sha256
 from typing import NamedTuple
 
 from penstock.archives.planned import PlannedZip
 from penstock.archives.selection import Selection
 from penstock.zipstream import Layout
 
-_MOST_MEMBERS = 200_000
+_MOST = 20 << 20
 _FRESH = 60.0
+_KEPT = 3600.0
 
 
 class _Kept(NamedTuple):
     planned: PlannedZip
     since: float
+    weight: int
 
 
 class KeptPlans:
     """The last plans whose ZIPs cannot be made again from the stored files alone.
 
     That is so when CRC-32s were learned on the way; and asking hundreds of URLs again takes long.
-    Plans of ``most`` members in all are kept, those used last; a remote one counts for 20.
+    About ``most`` bytes are kept, of the plans used last, each for an hour.
     """
 
-    def __init__(self, most: int = _MOST_MEMBERS) -> None:
+    def __init__(self, most: int = _MOST) -> None:
         self._most = most
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     def fresh(self, selection: Selection) -> PlannedZip | None:
-        """What was planned for the same selection of URLs within the last minute."""
-        since = time.monotonic() - _FRESH
-        if not selection.urls:
+        """What was planned for the same URLs, and nothing else, within the last minute."""
+        kept = self._kept.get(_name_of_urls(selection))
+        if kept is None or kept.since < time.monotonic() - _FRESH:
             return None
-        for kept in reversed(self._kept.values()):
-            if kept.since >= since and kept.planned.selection == selection:
-                return kept.planned
-        return None
+        return kept.planned
 
     def same(self, planned: PlannedZip) -> PlannedZip:
-        """The plan of the same bytes that is kept already; keeps this one if there is none."""
-        if not planned.remotes and planned.plan.layout is not Layout.STORED_BLOCKS:
-            return planned
+        """The plan of the same bytes that is kept already; keeps this one if that is of use."""
         name = _name(planned)
+        if name is None:
+            return planned
         kept = self._kept.pop(name, None)
-        if kept is None or not (planned.exact and planned.pinned):
-            kept = _Kept(planned, time.monotonic())
+        lasting = planned.exact and planned.pinned
+        if kept is None or not lasting or planned.plan.etag != kept.planned.plan.etag:
+            kept = _Kept(planned, time.monotonic(), _weight(planned))
         self._kept[name] = kept
         self._shrink()
         return kept.planned
 
     def forget(self, planned: PlannedZip) -> None:
         """Drop a plan that turned out to be out of date."""
-        self._kept.pop(_name(planned), None)
+        self._kept.pop(_name(planned) or "", None)
 
     def _shrink(self) -> None:
-        weight = sum(_weight(kept.planned) for kept in self._kept.values())
+        oldest = time.monotonic() - _KEPT
+        for name in [name for name, kept in self._kept.items() if kept.since < oldest]:
+            del self._kept[name]
+        weight = sum(kept.weight for kept in self._kept.values())
         while weight > self._most:
-            _, oldest = self._kept.popitem(last=False)
-            weight -= _weight(oldest.planned)
+            _, first = self._kept.popitem(last=False)
+            weight -= first.weight
 
 
 def _weight(planned: PlannedZip) -> int:
-    """In members of 100 bytes; of a remote one URL, headers and version are kept as well."""
-    return planned.stored + 20 * len(planned.remotes)
+    """About how many bytes it takes; of a remote member URL, headers and version are kept too."""
+    return 100 * planned.stored + 1500 * len(planned.remotes) + len(planned.selection.to_json())
 
 
-def _name(planned: PlannedZip) -> str:
-    """Of the same bytes from the same sources.
+def _name(planned: PlannedZip) -> str | None:
+    """What to find it by; ``None`` if it is of no use to keep it.
 
     Servers choose their ETags, so two of them may agree by chance or on purpose: a plan is never
-    shared between other URLs or other credentials.
+    shared between other URLs or other credentials. What was missing may be there by the next time.
     """
-    if planned.remotes or not planned.plan.etag:
-        return f"{planned.plan.etag} {planned.selection.to_json()}"
-    return planned.plan.etag
+    selection = planned.selection
+    if planned.failures:
+        return None
+    if selection.urls and not selection.keys and not selection.prefixes:
+        return _name_of_urls(selection)
+    if planned.plan.layout is Layout.STORED_BLOCKS and planned.pinned:
+        return f"{planned.plan.etag} {_digest(selection)}"
+    return None
+
+
+def _name_of_urls(selection: Selection) -> str:
+    return f"urls {_digest(selection)}"
+
+
+def _digest(selection: Selection) -> str:
+    return sha256(selection.to_json().encode()).hexdigest()

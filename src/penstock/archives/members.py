@@ -127,6 +127,8 @@ class MemberReader:
         left = self._span
         for following in range(index + 1, self._planned.members):
             size = self._planned.plan.size_of(following)
+            if size == 0:
+                continue  # nobody asks for it
             if left is not None:
                 if left <= 0:
                     return

@@ -1,6 +1,6 @@
 """From a selection to a planned ZIP whose members are pinned to the versions seen."""
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -25,7 +25,7 @@ _BATCH = 1000
 class Planner:
     """Plans the ZIPs of one store.
 
-    ``most`` bounds the members of one ZIP. Stored files whose CRC-32 is not known are read for it
+    ``most`` bounds the members of one ZIP, ``most_urls`` the remote ones among them. Stored files whose CRC-32 is not known are read for it
     first as long as they have no more than ``read_first`` bytes together: then every reader opens
     the ZIP. Of the others the CRC-32 is taken while they are sent. ``probes`` is how many URLs
     are asked at once.
@@ -34,6 +34,7 @@ class Planner:
     store: Store
     remote: Remote
     most: int = 1_000_000
+    most_urls: int = 10_000
     read_first: int = 64 << 20
     probes: int = 16
 
@@ -45,8 +46,9 @@ class Planner:
         :raises RemoteRefused: a URL leads where this server must not go.
         :raises TooLarge: more files are selected than a ZIP may have.
         """
+        if len(selection.urls) > self.most_urls:
+            raise TooLarge(f"at most {self.most_urls:,} URLs fit in one ZIP")
         self._bound(len(selection.keys) + len(selection.urls))
-        probed = await probe_all(self.remote, selection, at_once=self.probes)
         draft = _Draft(selection, read_first=self.read_first)
         async with aclosing(self._batches(draft)) as batches:
             async for infos in batches:
@@ -54,6 +56,7 @@ class Planner:
                 complete = await self._with_crc32(draft, infos)
                 # Off the loop: a batch is some milliseconds of pure computing.
                 await in_thread(draft.add_stored, complete)
+        probed = await probe_all(self.remote, selection, at_once=self.probes)
         return await in_thread(draft.finish, probed)
 
     def _bound(self, count: int) -> None:
@@ -73,7 +76,7 @@ class Planner:
             if not found:
                 draft.missing(f"no file has a key that starts with {prefix!r}", [prefix])
 
-    async def _stat_all(self, draft: "_Draft", keys: Iterable[str]) -> list[FileInfo]:
+    async def _stat_all(self, draft: "_Draft", keys: Sequence[str]) -> list[FileInfo]:
         """What is stored at the keys; names all that are missing, not just the first."""
 
         async def stat(key: str) -> FileInfo | str:

@@ -49,7 +49,8 @@ async def probe_all(remote: Remote, selection: Selection, *, at_once: int) -> Pr
         try:
             return await _known(remote, member)
         except (SourceFailed, RemoteRefused, BadRequest) as error:
-            return _Refusal(member, error)
+            error.__cause__ = error.__context__ = None
+            return _Refusal(member, error.with_traceback(None))  # frames would be kept with it
 
     answers = await ask_all(probe, selection.urls, at_once)
     refusals = [answer for answer in answers if isinstance(answer, _Refusal)]
@@ -95,8 +96,11 @@ async def _known(remote: Remote, member: UrlMember) -> RemoteFile:
 
 
 def _is_pinned(entry: Entry, file: RemoteFile) -> bool:
-    """Whether no other bytes than those planned could go in: there are none if it is empty."""
-    return entry.size == 0 or entry.crc32 is not None or file.version is not None
+    """Whether a later request can tell that it gets the same bytes; an empty file has none.
+
+    A CRC-32 that was told is no version: it cannot be held against a part of the file.
+    """
+    return entry.size == 0 or file.version is not None
 
 
 def _entry(selection: Selection, member: UrlMember, file: RemoteFile) -> Entry:

@@ -68,7 +68,7 @@ class Producer:
                 yield _done(Failure(self._planned.plan.name(index), reason_of(error)))
                 return
             if len(held) == 1 and held[0][1]:
-                engine = None if self._planned.plan.is_stored(index) else self._engine
+                engine = self._engine if self._planned.plan.is_deflated(index) else None
                 yield _begun(in_pool(self._pool, lambda: [whole(index, held[0][0], engine)]))
                 return
             plainly, encode = await self._coding(index, held[0][0])
@@ -83,7 +83,9 @@ class Producer:
         """How a large member goes in: whether plainly stored, and what makes its blocks."""
         if self._planned.plan.is_stored(index):
             return True, _as_it_is
-        if self._engine is None or (self._samples and not await in_pool(self._pool, pays, first)):
+        if self._engine is None or not self._planned.plan.is_deflated(index):
+            return False, _stored_blocks
+        if self._samples and not await in_pool(self._pool, pays, first):
             return False, _stored_blocks
         return False, partial(_deflated, self._engine)
 

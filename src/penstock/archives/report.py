@@ -32,6 +32,11 @@ def report_texts(failures: Sequence[Failure], total: int) -> Iterator[str]:
         successful=total - len(failures),
         failed=len(failures),
     )
-    yield head + "".join(f"  - {failure.name}: {failure.reason}\n" for failure in failures)
+    yield head + "".join(f"  - {_line(f.name)}: {_line(f.reason)}\n" for f in failures)
     if len(failures) == total:
         yield _NOTHING
+
+
+def _line(text: str) -> str:
+    """Without what would break the line, or cannot be written: names come from anybody."""
+    return "".join(character if character.isprintable() else "_" for character in text)

@@ -76,6 +76,8 @@ class Selection:
             if not any(key.startswith(prefix) for prefix in distinct)
         )
         remote = tuple(urls)
+        if any(0xD800 <= ord(character) <= 0xDFFF for character in name or ""):
+            raise BadRequest('"name" is not Unicode: it has half of a surrogate pair')
         if not chosen and not distinct and not remote:
             raise BadRequest("nothing is selected; name at least one key, prefix or URL")
         return cls(
@@ -96,7 +98,7 @@ class Selection:
         """
         try:
             spec = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BadRequest(f"the body is not JSON: {error}") from None
         if not isinstance(spec, dict) or not spec.keys() <= _FIELDS:
             raise BadRequest(f"send a JSON object with some of {sorted(_FIELDS)}")

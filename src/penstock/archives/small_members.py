@@ -34,7 +34,7 @@ def small_parts(
 
 
 def _part(store: LocalFiles, planned: PlannedZip, index: int, engine: Engine | None) -> Part:
-    wanted = None if planned.plan.is_stored(index) else engine
+    wanted = engine if planned.plan.is_deflated(index) else None
     try:
         return whole(index, _content(store, planned, index), wanted)
     except PenstockError as error:

@@ -1,11 +1,14 @@
 """A remote file that somebody wants in a ZIP, as it stands in requests."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from penstock.errors import BadRequest
 
+_LARGEST = 2**63
+_CRC32 = re.compile("[0-9A-Fa-f]{8}", re.ASCII)
 _FIELDS = {"url", "name", "headers", "size", "crc32", "modified"}
 
 
@@ -39,7 +42,7 @@ class UrlMember:
         if not isinstance(spec, dict) or not spec.keys() <= _FIELDS or "url" not in spec:
             raise BadRequest(f'each of "urls" is a URL or an object of {sorted(_FIELDS)}')
         size = spec.get("size")
-        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
+        if size is not None and (type(size) is not int or not 0 <= size < _LARGEST):
             raise BadRequest('"size" of a URL is a number of bytes')
         if size is None and (spec.get("crc32") or spec.get("modified")):
             raise BadRequest('"crc32" and "modified" of a URL count only with its "size"')
@@ -85,18 +88,15 @@ def _headers(value: object) -> Mapping[str, str]:
 def _crc32(digits: str | None) -> int | None:
     if digits is None:
         return None
-    try:
-        if len(digits) != 8:
-            raise ValueError(digits)
-        return int(digits, 16)
-    except ValueError:
-        raise BadRequest('"crc32" of a URL has 8 hexadecimal digits') from None
+    if _CRC32.fullmatch(digits) is None:
+        raise BadRequest('"crc32" of a URL has 8 hexadecimal digits')
+    return int(digits, 16)
 
 
 def _seconds(moment: str | None) -> int | None:
     if moment is None:
         return None
     try:
-        return int(datetime.fromisoformat(moment).timestamp())
+        return int(datetime.fromisoformat(moment).astimezone(UTC).timestamp())
     except (ValueError, OverflowError):
         raise BadRequest('"modified" of a URL is a time such as 2026-11-21T10:00:00Z') from None

@@ -55,31 +55,40 @@ def check_write(fields: RequestFields) -> Condition:
     return Condition(etags=tuple(tag for weak, tag in tags if not weak) or ("",))
 
 
-def precondition_status(fields: RequestFields, etag: str | None, modified_ns: int) -> int | None:
-    """412 or 304 when the preconditions of a GET say so, in the order of RFC 9110 §13.2.2."""
+def precondition_status(
+    fields: RequestFields, etag: str | None, modified_ns: int | None
+) -> int | None:
+    """412 or 304 when the preconditions of a GET say so, in the order of RFC 9110 §13.2.2.
+
+    Without a time of modification conditions on it do not count (§13.1.3, §13.1.4).
+    """
     if not _unchanged_for_reader(fields, etag, modified_ns):
         return 412
     return 304 if _already_known(fields, etag, modified_ns) else None
 
 
-def _unchanged_for_reader(fields: RequestFields, etag: str | None, modified_ns: int) -> bool:
+def _unchanged_for_reader(fields: RequestFields, etag: str | None, modified_ns: int | None) -> bool:
     if (if_match := fields.get("If-Match")) is not None:
         return if_match.strip() == "*" or (False, etag) in (parse_etags(if_match) or ())
-    if (since := _date(fields.get("If-Unmodified-Since"))) is not None:
+    since = _date(fields.get("If-Unmodified-Since"))
+    if since is not None and modified_ns is not None:
         return modified_ns // 10**9 <= since
     return True
 
 
-def _already_known(fields: RequestFields, etag: str | None, modified_ns: int) -> bool:
+def _already_known(fields: RequestFields, etag: str | None, modified_ns: int | None) -> bool:
     if (if_none_match := fields.get("If-None-Match")) is not None:
         tags = parse_etags(if_none_match) or ()
         return if_none_match.strip() == "*" or any(tag == etag for _, tag in tags)
-    if (since := _date(fields.get("If-Modified-Since"))) is not None:
+    since = _date(fields.get("If-Modified-Since"))
+    if since is not None and modified_ns is not None:
         return modified_ns // 10**9 <= since
     return False
 
 
-def range_applies(fields: RequestFields, etag: str | None, modified_ns: int, now: float) -> bool:
+def range_applies(
+    fields: RequestFields, etag: str | None, modified_ns: int | None, now: float
+) -> bool:
     """Whether ``If-Range`` (RFC 9110 §13.1.5) lets the ``Range`` header count.
 
     A date counts only when it is the exact Last-Modified and old enough (over a second, §8.8.2.2)
@@ -93,6 +102,8 @@ def range_applies(fields: RequestFields, etag: str | None, modified_ns: int, now
     tag = _ENTITY_TAG.fullmatch(if_range.strip())
     if tag is not None:
         return not tag[1] and tag[2] == etag
+    if modified_ns is None:
+        return False
     seconds = modified_ns // 10**9
     return _date(if_range) == seconds and seconds < now - 1
 

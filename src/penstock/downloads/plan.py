@@ -60,8 +60,7 @@ def plan_download(
     ``now`` is the time in seconds, needed to tell whether a date is a strong validator.
     """
     headers = _validators(what)
-    modified_ns = what.modified_ns or 0
-    status = precondition_status(fields, what.etag, modified_ns)
+    status = precondition_status(fields, what.etag, what.modified_ns)
     if status == 304:
         return SendPlan(304, headers)
     if status is not None:
@@ -69,7 +68,7 @@ def plan_download(
     if what.sha256 is not None:
         headers["Repr-Digest"] = digest_field(what.sha256)
     spans = None
-    if "Range" in fields and range_applies(fields, what.etag, modified_ns, now):
+    if "Range" in fields and range_applies(fields, what.etag, what.modified_ns, now):
         spans = parse_range(fields["Range"], what.size, most=most_ranges)
     if spans and what.starts_at is not None and not all(what.starts_at(s.start) for s in spans):
         spans = None

@@ -82,7 +82,13 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _cut(request: web.Request, begun: web.StreamResponse, reason: str) -> web.StreamResponse:
     """End a body that cannot be completed so that no client can take it for complete."""
-    note("transfer cut", level=logging.ERROR, request_id=request[REQUEST_ID], reason=reason)
+    note(
+        "transfer cut",
+        level=logging.ERROR,
+        request_id=request[REQUEST_ID],
+        reason=reason,
+        sent=request.get(SENT, 0),
+    )
     request[CUT] = True
     begun.force_close()
     if request.transport is not None:

@@ -67,7 +67,7 @@ async def answer_chunked(
     :raises PreconditionFailed: the request speaks of a version.
     :raises HttpTooOld: the client speaks HTTP/1.0, in which a body that was cut looks complete.
     """
-    if precondition_status(request.headers, None, 0) is not None:
+    if precondition_status(request.headers, None, None) is not None:
         raise PreconditionFailed("this is made anew each time; there is no version to ask for")
     if request.version < HttpVersion11:
         raise HttpTooOld(

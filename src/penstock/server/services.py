@@ -68,6 +68,7 @@ class Services:
             self.store,
             self.remote,
             most=settings.max_zip_entries,
+            most_urls=settings.max_zip_urls,
             read_first=settings.zip_read_first,
             probes=settings.remote_probes,
         )

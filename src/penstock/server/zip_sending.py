@@ -15,6 +15,7 @@ from itertools import chain, islice
 from penstock.archives import MemberReader, PlannedZip, Sources, StreamedZip
 from penstock.errors import SourceChanged
 from penstock.server.chunked import send_chunk
+from penstock.server.logs import note
 from penstock.server.wire import Wire
 from penstock.stores.interface import LocalFiles, OpenFile
 from penstock.threads import open_in_thread
@@ -53,6 +54,8 @@ async def send_zip_stream(sources: Sources, planned: PlannedZip, wire: Wire) -> 
         async for data in chunks:
             await send_chunk(wire, data)
     failed = len(stream.failures)
+    if failed:
+        note("members left out", members=failed, first=stream.failures[0].reason)
     return {STATUS: f"incomplete; failed={failed}" if failed else "complete"}
 
 

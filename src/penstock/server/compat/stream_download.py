@@ -91,7 +91,7 @@ async def _urls(request: web.Request) -> list[str]:
             raise BadRequest("URLs array is required")
     try:
         urls = json.loads(text).get("urls")
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise BadRequest(f"{where}: {error}") from None
     if not urls:
         raise BadRequest("URLs array is required")
