@@ -51,8 +51,10 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         check=True, cwd=folder, timeout=60, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     yield f"postgresql+psycopg://penstock@127.0.0.1:{port}/postgres"
-    # Without waiting: where nobody reaps orphans, a dead server looks alive for ever.
-    run("pg_ctl", "-W", "-m", "immediate", "stop")
+    # Without waiting: where nobody reaps orphans, a dead server looks alive for ever. It ends by
+    # itself when its folder is cleaned away, so it may be gone.
+    stop = [*prefix, str(programs / "pg_ctl"), "-D", str(data), "-W", "-m", "immediate", "stop"]
+    subprocess.run(stop, check=False, capture_output=True, timeout=60)
 
 
 @pytest.fixture

@@ -25,10 +25,10 @@ _BATCH = 1000
 class Planner:
     """Plans the ZIPs of one store.
 
-    ``most`` bounds the members of one ZIP, ``most_urls`` the remote ones among them. Stored files whose CRC-32 is not known are read for it
-    first as long as they have no more than ``read_first`` bytes together: then every reader opens
-    the ZIP. Of the others the CRC-32 is taken while they are sent. ``probes`` is how many URLs
-    are asked at once.
+    ``most`` bounds the members of one ZIP, ``most_urls`` the remote ones among them. Stored files
+    whose CRC-32 is not known are read for it first as long as they have no more than
+    ``read_first`` bytes together: then every reader opens the ZIP. Of the others the CRC-32 is
+    taken while they are sent. ``probes`` is how many URLs are asked at once.
     """
 
     store: Store

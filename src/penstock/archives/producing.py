@@ -1,4 +1,4 @@
-"""From the members of a planned ZIP to the parts it is put together from, a few ahead."""
+"""From the members of a planned ZIP to the results it is put together from."""
 
 import asyncio
 from collections import deque
@@ -8,24 +8,24 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from penstock.archives.members import MemberReader, Sources
-from penstock.archives.parts import Begin, Encode, Part, block, whole
 from penstock.archives.planned import Failure, PlannedZip
 from penstock.archives.probing import reason_of
+from penstock.archives.results import Begin, Encode, Result, block, whole
 from penstock.archives.selection import Compress
-from penstock.archives.small_members import small_parts, small_run
+from penstock.archives.small_members import small_results, small_run
 from penstock.errors import PenstockError
 from penstock.stores.interface import LocalFiles
 from penstock.threads import in_pool
 from penstock.zipstream.blocks import stored
 from penstock.zipstream.deflate import BLOCK, Engine, deflate_block, pays
 
-Parts: TypeAlias = Sequence[Part]
-Job: TypeAlias = "asyncio.Future[Parts]"
+Results: TypeAlias = Sequence[Result]
+Job: TypeAlias = "asyncio.Future[Results]"
 Blocks: TypeAlias = AsyncGenerator[tuple[bytes, bool], None]
 
 
 class Producer:
-    """Makes the parts of one ZIP.
+    """Makes the results of one ZIP.
 
     With a report a member may be left out until it is begun, so as much of it is read before that
     as may be read ahead; if the source of a larger one breaks later the ZIP ends.
@@ -48,7 +48,9 @@ class Producer:
             run = small_run(self._planned, index)
             if run and self._local is not None:
                 yield _begun(
-                    in_pool(self._pool, small_parts, self._local, self._planned, run, self._engine)
+                    in_pool(
+                        self._pool, small_results, self._local, self._planned, run, self._engine
+                    )
                 )
                 index = run.stop
                 continue
@@ -90,7 +92,7 @@ class Producer:
         return False, partial(_deflated, self._engine)
 
 
-async def in_order(jobs: AsyncGenerator[Job, None], ahead: int) -> AsyncGenerator[Parts, None]:
+async def in_order(jobs: AsyncGenerator[Job, None], ahead: int) -> AsyncGenerator[Results, None]:
     """The results of jobs in their order; up to ``ahead`` are begun before the first is done."""
     pending: deque[Job] = deque()
     coming: asyncio.Future[Job | None] | None = _next(jobs)
@@ -136,17 +138,17 @@ def _next(jobs: AsyncGenerator[Job, None]) -> "asyncio.Future[Job | None]":
     return asyncio.ensure_future(anext(jobs, None))
 
 
-def _begun(work: Awaitable[Parts]) -> Job:
+def _begun(work: Awaitable[Results]) -> Job:
     return asyncio.ensure_future(work)
 
 
-def _done(part: Part) -> Job:
+def _done(result: Result) -> Job:
     job: Job = asyncio.get_running_loop().create_future()
-    job.set_result([part])
+    job.set_result([result])
     return job
 
 
-def _block(encode: Encode, data: bytes, last: bool) -> Parts:
+def _block(encode: Encode, data: bytes, last: bool) -> Results:
     return [block(encode, data, last)]
 
 

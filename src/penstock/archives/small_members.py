@@ -3,8 +3,8 @@
 import os
 from collections.abc import Sequence
 
-from penstock.archives.parts import Part, whole
 from penstock.archives.planned import Failure, PlannedZip
+from penstock.archives.results import Result, whole
 from penstock.errors import PenstockError, SourceChanged
 from penstock.stores.interface import LocalFiles
 from penstock.zipstream.deflate import BLOCK, Engine
@@ -26,14 +26,14 @@ def small_run(planned: PlannedZip, first: int) -> range:
     return range(first, stop)
 
 
-def small_parts(
+def small_results(
     store: LocalFiles, planned: PlannedZip, run: range, engine: Engine | None
-) -> Sequence[Part]:
+) -> Sequence[Result]:
     """Those members, whole. Blocks: in a worker thread."""
-    return [_part(store, planned, index, engine) for index in run]
+    return [_result(store, planned, index, engine) for index in run]
 
 
-def _part(store: LocalFiles, planned: PlannedZip, index: int, engine: Engine | None) -> Part:
+def _result(store: LocalFiles, planned: PlannedZip, index: int, engine: Engine | None) -> Result:
     wanted = engine if planned.plan.is_deflated(index) else None
     try:
         return whole(index, _content(store, planned, index), wanted)

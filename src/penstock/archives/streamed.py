@@ -11,10 +11,10 @@ from itertools import chain
 from isal.isal_zlib import crc32_combine
 
 from penstock.archives.members import Sources
-from penstock.archives.parts import Begin, Block, Part, Whole, whole
 from penstock.archives.planned import Failure, PlannedZip
 from penstock.archives.producing import Producer, in_order
 from penstock.archives.report import report_texts
+from penstock.archives.results import Begin, Block, Result, Whole, whole
 from penstock.zipstream import ZipWriter
 
 _JOBS_AHEAD = 3
@@ -37,34 +37,34 @@ class StreamedZip:
         """
         async with self._sources.reader(self._planned) as reader:
             producer = Producer(self._sources, self._planned, reader)
-            async with aclosing(in_order(producer.jobs(), _JOBS_AHEAD)) as results:
-                async for parts in results:
-                    if data := b"".join(chain.from_iterable(map(self._bytes, parts))):
+            async with aclosing(in_order(producer.jobs(), _JOBS_AHEAD)) as jobs:
+                async for results in jobs:
+                    if data := b"".join(chain.from_iterable(map(self._bytes, results))):
                         yield data
         for data in chain(self._report(), self._writer.directory()):
             yield data
 
-    def _bytes(self, part: Part) -> Iterator[bytes]:
-        match part:
+    def _bytes(self, result: Result) -> Iterator[bytes]:
+        match result:
             case Failure():
-                self.failures.append(part)
+                self.failures.append(result)
             case Whole():
-                yield from self._whole(part)
+                yield from self._whole(result)
             case Begin():
-                yield self._begin(part)
+                yield self._begin(result)
             case Block():
-                yield part.body
-                yield self._after(part)
+                yield result.body
+                yield self._after(result)
 
-    def _whole(self, part: Whole) -> Iterator[bytes]:
+    def _whole(self, result: Whole) -> Iterator[bytes]:
         yield self._writer.known(
-            part.member,
-            size=part.size,
-            crc32=part.crc32,
-            compressed_size=len(part.body),
-            deflated=part.deflated,
+            result.member,
+            size=result.size,
+            crc32=result.crc32,
+            compressed_size=len(result.body),
+            deflated=result.deflated,
         )
-        yield part.body
+        yield result.body
 
     def _begin(self, begin: Begin) -> bytes:
         self._member = _Member(begin.member, begin.stored)

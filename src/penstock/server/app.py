@@ -6,15 +6,13 @@ from aiohttp import web
 
 from penstock.server import files, forms, health, middleware, pages, zips
 from penstock.server.compat import stream_download
-from penstock.server.receiving import MOST_SMALL, expect_later
+from penstock.server.receiving import expect_later
 from penstock.server.services import SERVICES, Services
 
 
 def build_app(services: Services) -> web.Application:
     """The aiohttp application that serves ``services``."""
-    app = web.Application(
-        middlewares=[middleware.observe, middleware.errors], client_max_size=MOST_SMALL
-    )
+    app = web.Application(middlewares=[middleware.observe, middleware.errors])
     app[SERVICES] = services
     app.on_response_prepare.append(middleware.identify)
     add = partial(app.router.add_route, expect_handler=expect_later)

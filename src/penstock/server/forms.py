@@ -1,7 +1,7 @@
 """``POST /v1/files``: several files in one form, each streamed straight to the store."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -103,31 +103,46 @@ async def receive_form(
     """
     services = services_of(request)
     form = Form(fields)
-    parser = PushMultipartParser(
-        _boundary(request),
-        content_length=-1 if request.content_length is None else request.content_length,
-        max_segment_count=2 * services.settings.max_form_files + 1,
-    )
-    try:
-        with parser:
-            events = _events(request, parser)
-            async for event in events:
-                if isinstance(event, MultipartSegment):
-                    await _take_part(event, events, form, services, stack)
-    except ParserLimitReached as error:
-        raise TooLarge(f"the form is over a limit: {error}") from None
-    except MultipartError as error:
-        raise BadRequest(f"the form is malformed or cut short: {error}") from None
+    async with aclosing(_events(request)) as events:
+        async for event in events:
+            if isinstance(event, MultipartSegment):
+                await _take_part(event, events, form, services, stack)
     return form
+
+
+async def form_text(request: web.Request, name: str, most: int) -> str:
+    """The first field of that name in a form without files, empty if there is none.
+
+    :raises UnsupportedMediaType: the body is not ``multipart/form-data``.
+    :raises BadRequest: it is malformed.
+    :raises TooLarge: it is longer than ``most`` bytes.
+    """
+    async with aclosing(_events(request)) as events:
+        async for event in events:
+            if isinstance(event, MultipartSegment) and event.name == name:
+                return await _text(name, events, most)
+    return ""
 
 
 Event: TypeAlias = MultipartSegment | bytes | bytearray | None
 
 
-async def _events(request: web.Request, parser: PushMultipartParser) -> AsyncIterator[Event]:
-    async for data in body_of(request):
-        for event in parser.parse(data):
-            yield event
+async def _events(request: web.Request) -> AsyncGenerator[Event, None]:
+    """The parts of a form and what is in them, each ended by ``None``."""
+    parser = PushMultipartParser(
+        _boundary(request),
+        content_length=-1 if request.content_length is None else request.content_length,
+        max_segment_count=2 * services_of(request).settings.max_form_files + 1,
+    )
+    try:
+        with parser:
+            async for data in body_of(request):
+                for event in parser.parse(data):
+                    yield event
+    except ParserLimitReached as error:
+        raise TooLarge(f"the form is over a limit: {error}") from None
+    except MultipartError as error:
+        raise BadRequest(f"the form is malformed or cut short: {error}") from None
 
 
 async def _take_part(
@@ -163,12 +178,12 @@ async def _piece(events: AsyncIterator[Event]) -> bytes | None:
     return None if data is None else bytes(data)
 
 
-async def _text(name: str, events: AsyncIterator[Event]) -> str:
+async def _text(name: str, events: AsyncIterator[Event], most: int = MAX_KEY_BYTES) -> str:
     value = b""
     while (data := await _piece(events)) is not None:
         value += data
-        if len(value) > MAX_KEY_BYTES:
-            raise TooLarge(f'the field "{name}" is longer than {MAX_KEY_BYTES} bytes')
+        if len(value) > most:
+            raise TooLarge(f'the field "{name}" is longer than {most} bytes')
     try:
         return value.decode()
     except UnicodeDecodeError:

@@ -112,6 +112,8 @@ class Plan:
         stop = size if stop is None else stop
         if not 0 <= start <= stop <= size:
             raise ValueError(f"bytes {start} to {stop} are not within a ZIP of {size} bytes")
+        if stop - start == size:  # nothing to cut
+            return joined(self._pieces_from(0, learned)[1])
         return joined(self._cut(start, stop, learned))
 
     def _cut(self, start: int, stop: int, learned: Crc32s | None) -> Iterator[Segment]:

@@ -9,7 +9,7 @@ from aiohttp import web
 from penstock.archives import OnError, Selection, UrlMember
 from penstock.archives.selection import Compress
 from penstock.errors import BadRequest, PenstockError, TooLarge, UnsupportedMediaType
-from penstock.server.forms import Form, FormFields, receive_form
+from penstock.server.forms import Form, FormFields, form_text, receive_form
 from penstock.server.receiving import MOST_SMALL, check_body, small_body
 from penstock.server.services import services_of
 from penstock.server.urls import url_of
@@ -107,8 +107,7 @@ async def _form_field(request: web.Request, name: str) -> str:
         return fields.get(name, [""])[0]
     if request.content_type != "multipart/form-data":
         return ""
-    value = (await request.post()).get(name, "")
-    return value if isinstance(value, str) else ""
+    return await form_text(request, name, MOST_SMALL)
 
 
 def _name(url: str) -> str:

@@ -38,7 +38,7 @@ class Block(NamedTuple):
     last: bool
 
 
-Part: TypeAlias = Whole | Begin | Block | Failure
+Result: TypeAlias = Whole | Begin | Block | Failure
 
 
 def whole(member: int, data: bytes, engine: Engine | None) -> Whole:
