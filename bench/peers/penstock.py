@@ -29,6 +29,9 @@ class Penstock(Server):
             "data": str(self.scratch / "data"),
             "store": self.root.as_uri(),
             "port": "0",
+            # The corpus lies in the folder as if it had been uploaded: with its CRC-32s known,
+            # once the answers have been checked.
+            "zip_read_first": "1TiB",
             **self.settings,
         }
         return {f"PENSTOCK_{name.upper()}": value for name, value in settings.items()}

@@ -59,8 +59,8 @@ class Settings(BaseSettings):
     )
     zip_read_first: ByteSize = Field(
         default=ByteSize(64 * MIB),
-        description="bytes of stored files without a known CRC-32 that are read before a ZIP of "
-        "them is begun; of larger ones the CRC-32 is taken while they are sent",
+        description="most bytes of stored files without a known CRC-32 that are read before a ZIP "
+        "of them is begun; if they have more, the CRC-32 is taken while they are sent",
     )
     remote_allow: str = Field(
         default="",

@@ -19,6 +19,7 @@ _MISSING_NAMED = 100
 _STATS_AT_ONCE = 32
 _DIGESTS_AT_ONCE = 2
 _BATCH = 1000
+_MOST_READ_FIRST = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,9 @@ class Planner:
     """Plans the ZIPs of one store.
 
     ``most`` bounds the members of one ZIP, ``most_urls`` the remote ones among them. Stored files
-    whose CRC-32 is not known are read for it first as long as they have no more than
-    ``read_first`` bytes together: then every reader opens the ZIP. Of the others the CRC-32 is
-    taken while they are sent. ``probes`` is how many URLs are asked at once.
+    whose CRC-32 is not known are read for it first if they have no more than ``read_first`` bytes
+    together: then every reader opens the ZIP. Else it is taken while they are sent. ``probes`` is
+    how many URLs are asked at once.
     """
 
     store: Store
@@ -49,15 +50,24 @@ class Planner:
         if len(selection.urls) > self.most_urls:
             raise TooLarge(f"at most {self.most_urls:,} URLs fit in one ZIP")
         self._bound(len(selection.keys) + len(selection.urls))
+        draft = await self._draft(selection)
+        if draft.unknown:
+            # All or none: with every request a few more would be known, and each would get a ZIP
+            # of other bytes, which nobody could resume.
+            await ask_all(self.store.checksum, draft.unknown, _DIGESTS_AT_ONCE)
+            draft = await self._draft(selection)
+        probed = await probe_all(self.remote, selection, at_once=self.probes)
+        return await in_thread(draft.finish, probed)
+
+    async def _draft(self, selection: Selection) -> "_Draft":
+        """The stored files of the selection."""
         draft = _Draft(selection, read_first=self.read_first)
         async with aclosing(self._batches(draft)) as batches:
             async for infos in batches:
                 self._bound(draft.stored + len(infos) + len(selection.urls))
-                complete = await self._with_crc32(draft, infos)
                 # Off the loop: a batch is some milliseconds of pure computing.
-                await in_thread(draft.add_stored, complete)
-        probed = await probe_all(self.remote, selection, at_once=self.probes)
-        return await in_thread(draft.finish, probed)
+                await in_thread(draft.add_stored, infos)
+        return draft
 
     def _bound(self, count: int) -> None:
         if count > self.most:
@@ -94,14 +104,6 @@ class Planner:
             )
         return [info for info in found if not isinstance(info, str)]
 
-    async def _with_crc32(self, draft: "_Draft", infos: Sequence[FileInfo]) -> Sequence[FileInfo]:
-        wanted = {info.key for info in infos if draft.reads_first(info)}
-
-        async def complete(info: FileInfo) -> FileInfo:
-            return await self.store.checksum(info.key) if info.key in wanted else info
-
-        return await ask_all(complete, infos, _DIGESTS_AT_ONCE) if wanted else infos
-
 
 @dataclass(slots=True)
 class _Draft:
@@ -112,6 +114,8 @@ class _Draft:
     builder: PlanBuilder = field(default_factory=PlanBuilder)
     failures: list[Failure] = field(default_factory=list)
     stored: int = 0
+    unknown: list[str] = field(default_factory=list)
+    """Keys of files to be read for their CRC-32 before the ZIP is begun."""
 
     @property
     def reports(self) -> bool:
@@ -122,21 +126,14 @@ class _Draft:
             raise NotFound(text, missing=list(names[:_MISSING_NAMED]))
         self.failures += [Failure(name, "not stored") for name in names]
 
-    def reads_first(self, info: FileInfo) -> bool:
-        """Whether to read the file for its CRC-32 before the ZIP is begun."""
-        if info.crc32 is not None or self.reports or self._deflates(info):
-            return False
-        if info.size > self.read_first:
-            return False
-        self.read_first -= info.size
-        return True
-
     def _deflates(self, info: FileInfo) -> bool:
         return self.selection.deflates(info.key, info.content_type, info.size)
 
     def add_stored(self, infos: Sequence[FileInfo]) -> None:
         base = len(self.selection.base)
         for info in infos:
+            if info.crc32 is None:
+                self._note_unknown(info)
             entry = Entry(
                 name=info.key[base:],
                 size=info.size,
@@ -147,6 +144,16 @@ class _Draft:
             )
             self.builder.add(entry)
         self.stored += len(infos)
+
+    def _note_unknown(self, info: FileInfo) -> None:
+        """Read it first, unless that is of no use here or too much with the others."""
+        if self.read_first < 0 or self.reports or not info.size or self._deflates(info):
+            return
+        self.read_first -= info.size
+        self.unknown.append(info.key)
+        if self.read_first < 0 or len(self.unknown) > _MOST_READ_FIRST:
+            self.read_first = -1
+            self.unknown.clear()
 
     def finish(self, probed: Probed) -> PlannedZip:
         for entry, _ in probed.found:
