@@ -30,23 +30,25 @@ http {{
     server {{
         listen 127.0.0.1:{port};
         root {root};
-        location / {{
-            dav_methods PUT DELETE;
-            create_full_put_path on;
-        }}
+        {locations}
     }}
 }}
 """
 
 
 class Nginx(Server):
-    """Static files and ``dav_methods PUT``, which renames a temporary file; it never fsyncs."""
+    """Static files and ``dav_methods PUT``, which renames a temporary file; it never fsyncs.
+
+    Another kind of nginx has other ``locations``.
+    """
 
     name = "nginx"
     note = (
         "worker_processes 1, access_log off, sendfile on, tcp_nopush on, "
         "client_body_buffer_size 1m; uploads are not fsynced"
     )
+
+    locations = "location / { dav_methods PUT DELETE; create_full_put_path on; }"
 
     def command(self) -> list[str]:
         program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -55,7 +57,6 @@ class Nginx(Server):
         config = self.scratch / "nginx.conf"
         # Started by root, the workers would become a user who cannot read our files.
         user = "user root;" if os.geteuid() == 0 else ""
-        config.write_text(
-            _CONFIG.format(root=self.root, scratch=self.scratch, port=self.port, user=user)
-        )
+        words = {"root": self.root, "scratch": self.scratch, "port": self.port, "user": user}
+        config.write_text(_CONFIG.format(**words, locations=self.locations))
         return [program, "-e", str(self.log), "-c", str(config)]

@@ -1,13 +1,12 @@
 """Behind nginx: a ZIP that breaks is seen to break, also where nginx speaks HTTP/1.0."""
 
-import os
 import random
-import shutil
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from bench.peers.server import PeerMissing, Server
+from bench.peers.nginx import Nginx
+from bench.peers.server import PeerMissing
 from tests.faults import Fault, Source, cut, faulty
 from tests.server.asking import curl, python, verdict
 from tests.serving import RunningServer
@@ -16,53 +15,18 @@ FILM = random.Random(2).randbytes(1_000_003)
 WANTED = {"first": FILM[:50_000], "film": FILM, "last": FILM[-50_000:]}
 CLIENTS = {"curl": curl, "python": python}
 
-_CONFIG = """
-daemon off;
-worker_processes 1;
-{user}
-pid {scratch}/pid;
-error_log {scratch}/log warn;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {scratch}/body;
-    proxy_temp_path {scratch}/proxy;
-    fastcgi_temp_path {scratch}/fastcgi;
-    uwsgi_temp_path {scratch}/uwsgi;
-    scgi_temp_path {scratch}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        location /1.0/ {{ proxy_http_version 1.0; proxy_pass {behind}/; }}
-        location /1.1/ {{ proxy_http_version 1.1; proxy_pass {behind}/; }}
-    }}
-}}
+_LOCATIONS = """
+location /1.0/ {{ proxy_http_version 1.0; proxy_pass {behind}/; }}
+location /1.1/ {{ proxy_http_version 1.1; proxy_pass {behind}/; }}
 """
 
 
-class Proxy(Server):
-    """nginx in front of a server, which it speaks two versions of HTTP to: it begins with 1.0."""
-
-    name = "nginx"
-    behind = ""
-
-    def command(self) -> list[str]:
-        program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-        if program is None:
-            raise PeerMissing("nginx is not installed; on Debian: apt install nginx-light")
-        # Started by root, the worker would become a user who cannot write to our folder.
-        user = "user root;" if os.geteuid() == 0 else ""
-        words = {"scratch": self.scratch, "port": self.port, "behind": self.behind, "user": user}
-        config = self.scratch / "nginx.conf"
-        config.write_text(_CONFIG.format(**words))
-        return [program, "-e", str(self.log), "-c", str(config)]
-
-
 @pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
     folder = tmp_path_factory.mktemp("proxy")
     behind = RunningServer(folder / "data", remote_allow="127.0.0.1", remote_tries=2)
-    made = Proxy(folder, folder / "scratch")
-    made.behind = behind.url
+    made = Nginx(folder, folder / "scratch")
+    made.locations = _LOCATIONS.format(behind=behind.url)
     try:
         with made:
             yield made
@@ -96,7 +60,7 @@ async def source() -> AsyncIterator[Source]:
 )
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_a_break_is_seen_through_a_proxy(
-    proxy: Proxy,
+    proxy: Nginx,
     source: Source,
     client: str,
     version: str,

@@ -33,6 +33,8 @@ class KeptPlans:
 
     def fresh(self, selection: Selection) -> PlannedZip | None:
         """What was planned for the same URLs, and nothing else, within the last minute."""
+        if not _is_of_urls(selection):
+            return None
         kept = self._kept.get(_name_of_urls(selection))
         if kept is None or kept.since < time.monotonic() - _FRESH:
             return None
@@ -79,11 +81,15 @@ def _name(planned: PlannedZip) -> str | None:
     selection = planned.selection
     if planned.failures:
         return None
-    if selection.urls and not selection.keys and not selection.prefixes:
+    if _is_of_urls(selection):
         return _name_of_urls(selection)
     if planned.plan.layout is Layout.STORED_BLOCKS and planned.pinned:
         return f"{planned.plan.etag} {_digest(selection)}"
     return None
+
+
+def _is_of_urls(selection: Selection) -> bool:
+    return bool(selection.urls) and not selection.keys and not selection.prefixes
 
 
 def _name_of_urls(selection: Selection) -> str:

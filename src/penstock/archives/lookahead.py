@@ -46,12 +46,12 @@ class LookAhead:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._drop()
+        await self.close()
 
     async def read(self, stretch: Stretch) -> AsyncGenerator[bytes, None]:
         """The bytes of a stretch; raises what its source raised."""
         if not self._ahead or self._ahead[0].stretch != stretch:
-            await self._drop()
+            await self.close()
             self._begin(stretch)
         self._fill()
         reading = self._ahead[0]
@@ -83,7 +83,8 @@ class LookAhead:
         reading.held = 0
         self._changed.set()
 
-    async def _drop(self) -> None:
+    async def close(self) -> None:
+        """End all reading; what is asked for later is begun anew."""
         while self._ahead:
             await self._end(self._ahead.popleft())
 

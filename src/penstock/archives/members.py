@@ -53,7 +53,7 @@ class MemberReader:
 
     async def __aexit__(self, *exc: object) -> None:
         if self._ahead is not None:
-            await self._ahead.__aexit__(*exc)
+            await self._ahead.close()
 
     async def framed(self, member: Member) -> AsyncGenerator[bytes, None]:
         """A stretch of a member as an exact ZIP holds it: with the headers of stored blocks if

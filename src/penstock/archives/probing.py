@@ -11,7 +11,7 @@ from penstock.archives.planned import Failure, token_of
 from penstock.archives.selection import OnError, Selection
 from penstock.archives.url_member import UrlMember
 from penstock.errors import BadRequest, PenstockError, RemoteRefused, SourceFailed
-from penstock.remote import Remote, RemoteFile, redacted
+from penstock.remote import Remote, RemoteFile, failure, redacted
 from penstock.zipstream import Entry
 
 _FAILURES_NAMED = 100
@@ -90,8 +90,7 @@ async def _known(remote: Remote, member: UrlMember) -> RemoteFile:
     file = await remote.probe(member.url, member.headers)
     # Of an empty file nothing is read later that could be held against what was told.
     if member.size == 0 and file.size:
-        reason = "it is not empty, as was told"
-        raise SourceFailed(f"{redacted(member.url)} cannot be read: {reason}", reason=reason)
+        raise failure(member.url, "it is not empty, as was told")
     return file
 
 

@@ -20,11 +20,13 @@ class UrlMember:
     request for it. With ``size`` (bytes) the URL need not be asked beforehand, unless it is 0;
     ``crc32`` and ``modified`` (seconds since 1970) then make its entry. What is said is held
     against the bytes.
+
+    Neither URL nor headers are in its ``repr``: they may hold secrets.
     """
 
-    url: str
+    url: str = field(repr=False)
     name: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     size: int | None = None
     crc32: int | None = None
     modified: int | None = None

@@ -3,6 +3,7 @@
 from penstock.remote.file import RemoteFile
 from penstock.remote.limits import RemoteLimits
 from penstock.remote.remote import Remote
+from penstock.remote.trouble import failure
 from penstock.remote.urls import redacted
 
-__all__ = ["Remote", "RemoteFile", "RemoteLimits", "redacted"]
+__all__ = ["Remote", "RemoteFile", "RemoteLimits", "failure", "redacted"]

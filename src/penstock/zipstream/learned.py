@@ -5,6 +5,7 @@ from typing import Final
 
 from penstock.errors import SourceChanged
 from penstock.zipstream.blocks import plain_start
+from penstock.zipstream.entry import Layout
 from penstock.zipstream.plan import Plan
 
 CHECKPOINT: Final = 4 << 20
@@ -24,7 +25,8 @@ class Learned:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        framed = [i for i in range(len(plan)) if plan.is_framed(i)]
+        has_framed = plan.layout is Layout.STORED_BLOCKS  # a plan of another layout is not asked
+        framed = [i for i in range(len(plan)) if plan.is_framed(i)] if has_framed else []
         self._known = bytearray(b"\1") * (len(plan) if framed else 0)
         self._crc32s = array("I", bytes(4 * len(self._known)))
         self._checkpoints: dict[int, array[int]] = {}
