@@ -4,19 +4,26 @@ PenstockError
 ├── BadRequest               400  the request is not understood
 │   ├── BadKey               400  a key that cannot name a file, with the reason
 │   ├── BodyIncomplete       400  fewer bytes came than were announced
-│   └── DigestMismatch       400  the bytes are not the ones the digest speaks of
+│   ├── DigestMismatch       400  the bytes are not the ones the digest speaks of
+│   └── LengthMismatch       400  an upload was told another length before
 ├── Forbidden                403  another web site's page asks for a change
 │   └── RemoteRefused        403  a remote URL leads where this server must not go
 ├── NotFound                 404  no such file, selection or page
+│   └── UploadGone           410  the upload was there, and is no more
 ├── MethodNotAllowed         405
 ├── Stalled                  408  the other side stopped sending
 ├── KeyConflict              409  a folder stands where the file should go, or the reverse
+├── OffsetMismatch           409  the bytes sent do not begin where the upload stands
 ├── PreconditionFailed       412  If-Match or If-None-Match says no
+├── UnsupportedVersion       412  another version of the upload protocol
 ├── TooLarge                 413  over a limit that the operator has set
+│   └── LengthExceeded       413  more bytes than the upload was told to have
 ├── UnsupportedMediaType     415
 ├── RangeNotSatisfiable      416
 ├── ExpectationFailed        417
+├── Superseded               423  another request goes on with the same upload
 ├── SourceFailed             424  a remote file cannot be had
+├── ChecksumMismatch         460  the bytes of one request are not those of its checksum (tus)
 ├── SourceChanged            500  a file changed while it was being sent
 ├── MissingExtra             500  an optional dependency is not installed
 ├── CannotListen             500  the address is taken or not ours
@@ -30,8 +37,9 @@ and ``retryable`` (the same request may succeed later). ``detail`` is for people
 to do; ``extra`` holds further members of the problem document (RFC 9457 §3.2).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
+from functools import cache
 from typing import ClassVar
 
 
@@ -63,6 +71,22 @@ class PenstockError(Exception):
         self.extra: Mapping[str, object] = extra
 
 
+def error_class(code: str) -> type[PenstockError]:
+    """The class whose ``code`` this is; :class:`PenstockError` for a code nobody has."""
+    return _by_code().get(code, PenstockError)
+
+
+@cache
+def _by_code() -> Mapping[str, type[PenstockError]]:
+    return {kind.code: kind for kind in _tree(PenstockError) if kind is not MissingExtra}
+
+
+def _tree(root: type[PenstockError]) -> Iterator[type[PenstockError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from _tree(child)
+
+
 class BadRequest(PenstockError):
     code = "bad-request"
     status = 400
@@ -84,6 +108,10 @@ class DigestMismatch(BadRequest):
     exit_code = Exit.MISMATCH
 
 
+class LengthMismatch(BadRequest):
+    code = "inconsistent-length"
+
+
 class Forbidden(PenstockError):
     code = "forbidden"
     status = 403
@@ -98,6 +126,11 @@ class NotFound(PenstockError):
     code = "not-found"
     status = 404
     exit_code = Exit.NOT_FOUND
+
+
+class UploadGone(NotFound):
+    code = "upload-gone"
+    status = 410
 
 
 class MethodNotAllowed(PenstockError):
@@ -118,6 +151,13 @@ class KeyConflict(PenstockError):
     exit_code = Exit.REFUSED
 
 
+class OffsetMismatch(PenstockError):
+    code = "offset-mismatch"
+    status = 409
+    exit_code = Exit.TEMPORARY
+    retryable = True
+
+
 class PreconditionFailed(PenstockError):
     code = "precondition-failed"
     status = 412
@@ -127,6 +167,16 @@ class PreconditionFailed(PenstockError):
 class TooLarge(PenstockError):
     code = "too-large"
     status = 413
+    exit_code = Exit.REFUSED
+
+
+class LengthExceeded(TooLarge):
+    code = "length-exceeded"
+
+
+class UnsupportedVersion(PenstockError):
+    code = "unsupported-version"
+    status = 412
     exit_code = Exit.REFUSED
 
 
@@ -146,9 +196,23 @@ class ExpectationFailed(PenstockError):
     status = 417
 
 
+class Superseded(PenstockError):
+    code = "superseded"
+    status = 423
+    exit_code = Exit.TEMPORARY
+    retryable = True
+
+
 class SourceFailed(PenstockError):
     code = "source-failed"
     status = 424
+    exit_code = Exit.TEMPORARY
+    retryable = True
+
+
+class ChecksumMismatch(PenstockError):
+    code = "checksum-mismatch"
+    status = 460
     exit_code = Exit.TEMPORARY
     retryable = True
 

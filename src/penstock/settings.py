@@ -7,7 +7,7 @@ working directory > default. The flags of ``penstock serve`` are made from the f
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ByteSize, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import ByteSize, Field, NonNegativeFloat, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -47,6 +47,22 @@ class Settings(BaseSettings):
     )
     max_transfers: PositiveInt = Field(
         default=512, description="transfers in flight at once; more are answered 503"
+    )
+    max_uploads: PositiveInt = Field(
+        default=10_000, description="resumable uploads that may be unfinished at once"
+    )
+    max_upload_bytes: ByteSize = Field(
+        default=ByteSize(1 << 42),
+        description="bytes that all unfinished uploads may have together",
+    )
+    upload_expiry: PositiveFloat = Field(
+        default=86_400.0,
+        description="seconds after its last byte that an unfinished upload is kept",
+    )
+    resume_from: ByteSize = Field(
+        default=ByteSize(8 * MIB),
+        description="bytes from which on a plain PUT that breaks off is kept to be resumed; "
+        "always if its length is unknown",
     )
     max_ranges: PositiveInt = Field(
         default=32, description="ranges in one request; with more the whole file is sent"
@@ -93,6 +109,16 @@ class Settings(BaseSettings):
     )
     remote_stall_timeout: PositiveFloat = Field(
         default=30.0, description="seconds without a byte after which a remote server is left"
+    )
+    hooks_url: str = Field(
+        default="",
+        description="URL that is told, by signed requests, what becomes of uploads; "
+        "empty means nobody is",
+    )
+    hooks_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="what the requests to HOOKS_URL are signed with: whsec_ and 24 to 64 random "
+        "bytes in base64; others on the host can see it if it is given as a flag",
     )
     idle_timeout: PositiveFloat = Field(
         default=15.0,

@@ -1,7 +1,7 @@
 """Blocking work in worker threads, safe against the caller being cancelled meanwhile."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 from functools import partial
@@ -28,7 +28,12 @@ async def use_in_thread(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
     that is closed by then, or is another file's. So keep each call short.
     """
     loop = asyncio.get_running_loop()
-    running = loop.run_in_executor(None, partial(work, *args, **kwargs))
+    return await to_the_end(loop.run_in_executor(None, partial(work, *args, **kwargs)))
+
+
+async def to_the_end(work: Awaitable[T]) -> T:
+    """Await ``work``, which goes on even if the caller is cancelled; that is raised afterwards."""
+    running = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:

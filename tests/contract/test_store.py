@@ -251,3 +251,29 @@ async def test_bad_keys_are_refused_everywhere(store: Store, key: str) -> None:
 
 async def test_a_store_in_order_passes_its_check(store: Store) -> None:
     await store.check()
+
+
+@pytest.mark.parametrize(
+    ("key", "data", "given", "content_type"),
+    [
+        ("a/b", b"\x89PNG\r\n\x1a\n" + bytes(999_999), None, "image/png"),
+        ("a/b.csv", b"a,b\n" * 99_999, None, "text/csv"),
+        ("a/b", b"\x89PNG\r\n\x1a\n", "text/x-told", "text/x-told"),
+        ("a/b", b"", None, None),
+    ],
+)
+async def test_a_content_type_that_nobody_gave_is_told_by_the_first_bytes(
+    store: Store, key: str, data: bytes, given: str | None, content_type: str | None
+) -> None:
+    written = await put(store, key, data, content_type=given)
+
+    assert written.content_type == content_type
+    assert await store.stat(key) == written
+
+
+async def test_the_name_given_at_the_commit_is_the_one_that_tells(store: Store) -> None:
+    async with await store.write("placeholder") as writer:
+        await writer.write(b"a,b\n")
+        written = await writer.commit("a.csv")
+
+    assert written.content_type == "text/csv"

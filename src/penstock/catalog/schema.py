@@ -1,6 +1,17 @@
 """The tables of the catalog. A change here needs a migration in ``migrations/versions``."""
 
-from sqlalchemy import BigInteger, Column, Float, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
 
 metadata = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_name)s"}
@@ -28,4 +39,75 @@ selections = Table(
     Column("spec", Text, nullable=False),
     # Seconds since 1970.
     Column("expires", Float, nullable=False, index=True),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    # Unguessable: whoever knows it may go on with the upload.
+    Column("id", Text, primary_key=True),
+    # open, finishing, done or failed.
+    Column("state", Text, nullable=False, index=True),
+    # whole, partial or final.
+    Column("kind", Text, nullable=False),
+    # Where the file goes; empty for a part.
+    Column("key", Text, nullable=False, index=True),
+    # Bytes that are durable. It never falls.
+    Column("offset", BigInteger, nullable=False),
+    # Bytes of the whole, or null while nobody knows.
+    Column("length", BigInteger),
+    Column("content_type", Text),
+    # What the protocol gave, to be given back as it is.
+    Column("metadata", Text, nullable=False),
+    # As the protocol asked for it to be a part or to be joined, to be given back as it is.
+    Column("concat", Text, nullable=False),
+    # Of a final: the ids of its parts, as JSON.
+    Column("parts", Text, nullable=False),
+    # The announced SHA-256 of the whole, or null.
+    Column("sha256", LargeBinary),
+    # The condition on the file that is replaced, as JSON.
+    Column("condition", Text, nullable=False),
+    # Who may go on with it; empty: whoever knows the id.
+    Column("owner", Text, nullable=False),
+    # Parts with the same group lie in one file, this one from start on.
+    Column("part_group", Text, nullable=False, index=True),
+    Column("start", BigInteger, nullable=False),
+    # Begun by a plain PUT.
+    Column("plain", Boolean, nullable=False),
+    # How often the bytes had to be moved away from a process that held them and was frozen.
+    Column("generation", Integer, nullable=False),
+    # Seconds since 1970.
+    Column("created", Float, nullable=False),
+    Column("expires", Float, nullable=False, index=True),
+    # The process that changes it now, or null; the token fences off those before.
+    Column("holder", Text, index=True),
+    Column("token", Integer, nullable=False),
+    # Somebody else asks for it: 1 asked, 2 the holder is about to let go.
+    Column("wanted", Integer, nullable=False),
+    # The final answer, as JSON.
+    Column("outcome", Text),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    # The receiver knows it by this, however often it comes.
+    Column("id", Text, nullable=False),
+    # What it is about: events of one subject are told in the order of their sequence.
+    Column("subject", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    # What is sent and signed, JSON.
+    Column("body", Text, nullable=False),
+    # Seconds since 1970.
+    Column("created", Float, nullable=False),
+    # When it may be claimed, or claimed again; null: given up, a dead letter.
+    Column("due", Float),
+    Column("attempts", Integer, nullable=False),
+    # The claim on it, a random word, or null.
+    Column("fence", Text),
+    # Why it was not delivered the last time.
+    Column("reason", Text),
+    Index("ix_outbox_due", "due", "sequence"),
+    Index("ix_outbox_subject", "subject", "sequence"),
 )

@@ -24,12 +24,19 @@ class Digester:
         self._crc32 = 0
         self.size = 0
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
         if self._sha256 is not None:
             self._sha256.update(data)
         self._crc32 = isal_zlib.crc32(data, self._crc32)
         self.size += len(data)
+
+    def copy(self) -> "Digester":
+        """Another one that has seen the same and goes its own way from here."""
+        twin = Digester(sha256=False)
+        twin._sha256 = None if self._sha256 is None else self._sha256.copy()
+        twin._crc32, twin.size = self._crc32, self.size
+        return twin
 
     @property
     def crc32(self) -> int:

@@ -117,7 +117,7 @@ class Writer(Protocol):
         """Make the file durable, then visible, in one step; answers what is now stored.
 
         ``key`` replaces the key the writer was opened with (a form may name the file after
-        sending it).
+        sending it). A ``content_type`` of ``None`` is told by the file's first bytes, if they do.
 
         :raises PreconditionFailed: ``condition`` does not hold at this moment.
         :raises KeyConflict: a folder stands at the key, or a file where a folder is needed.
@@ -221,6 +221,32 @@ class LocalFiles(Protocol):
         """As :meth:`open_file` if everything it needs is in memory, else ``None``.
 
         Never blocks: call it in the event loop.
+        """
+
+
+@runtime_checkable
+class Adopts(Protocol):
+    """Ability: a file that lies in ``incoming`` becomes a stored one without being copied.
+
+    What else lies there is the caller's own matter. Both methods block on the disk: call them in
+    a worker thread.
+    """
+
+    @property
+    def incoming(self) -> int:
+        """The descriptor of a folder on the store's own file system."""
+
+    def finish(self, fd: int, key: str, facts: Facts) -> FileInfo:
+        """Make the open file durable; answers what it will be once it is stored at ``key``.
+
+        :raises StorageFull: there is no space left.
+        """
+
+    def adopt(self, name: str, info: FileInfo, condition: Condition) -> None:
+        """Move the finished file ``name`` of ``incoming`` to its key, durably, in one step.
+
+        :raises PreconditionFailed: ``condition`` does not hold at this moment.
+        :raises KeyConflict: a folder stands at the key, or a file where a folder is needed.
         """
 
 

@@ -37,6 +37,8 @@ from penstock.stores.local_writer import (
     condition_text,
     etag_of,
     file_info,
+    finished,
+    publish,
     storage_errors,
 )
 from penstock.threads import in_thread, open_in_thread, use_in_thread
@@ -160,6 +162,18 @@ class LocalStore:
             self._digesting[key, info.etag] = work
             work.add_done_callback(lambda _: self._digesting.pop((key, info.etag)))
         return await asyncio.shield(work)
+
+    @property
+    def incoming(self) -> int:
+        return self._root.incoming
+
+    def finish(self, fd: int, key: str, facts: Facts) -> FileInfo:
+        with storage_errors():
+            return finished(fd, check_key(key), facts)
+
+    def adopt(self, name: str, info: FileInfo, condition: Condition) -> None:
+        with storage_errors():
+            publish(self._root, self._book, (self._root.incoming, name), info, condition)
 
     async def check(self) -> None:
         await self._in_writer(self._check)

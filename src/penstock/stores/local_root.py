@@ -36,6 +36,7 @@ class Root:
         self.fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._own = self._folder_for_ourselves(RESERVED, self.fd)
         self.tmp = self._folder_for_ourselves("tmp", self._own)
+        self.incoming = self._folder_for_ourselves("incoming", self._own)
         self._lock_fd = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, dir_fd=self._own)
         self._lock = threading.Lock()
 
@@ -47,7 +48,7 @@ class Root:
         return os.open(name, _FOLDER, dir_fd=parent)
 
     def close(self) -> None:
-        for fd in (self._lock_fd, self.tmp, self._own, self.fd):
+        for fd in (self._lock_fd, self.incoming, self.tmp, self._own, self.fd):
             os.close(fd)
 
     @contextmanager

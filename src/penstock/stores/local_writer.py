@@ -5,14 +5,16 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from functools import partial
 from typing import Self, TypeVar
 
-from penstock.errors import PenstockError, PreconditionFailed, StorageFull
+from penstock.errors import PreconditionFailed, StorageFull
 from penstock.octets.digests import Digester
+from penstock.octets.sniffing import FIRST, content_type_of_bytes
+from penstock.stores.batches import Batches
 from penstock.stores.interface import (
     ALWAYS,
     Checksum,
@@ -23,9 +25,7 @@ from penstock.stores.interface import (
 )
 from penstock.stores.keys import check_key
 from penstock.stores.local_root import Root
-
-BATCH = 1 << 20
-"""Bytes gathered before a thread digests and writes them; two batches are in memory at most."""
+from penstock.threads import to_the_end
 
 _IOV_MAX = 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -52,19 +52,14 @@ class LocalWriter:
         self._key = key
         self._temporary, self._fd = opened
         self._digester = Digester(sha256=sha256)
-        self._batch: list[bytes] = []
-        self._batch_size = 0
-        self._writing: asyncio.Future[None] | None = None
+        self._batches = Batches(pool, self._write_batch)
         self._open = True
 
     async def write(self, data: bytes) -> None:
-        self._batch.append(data)
-        self._batch_size += len(data)
-        if self._batch_size >= BATCH:
-            await self._hand_over()
+        await self._batches.put(data)
 
     async def checksum(self) -> Checksum:
-        await self._drain()
+        await self._batches.drain()
         return Checksum(self._digester.sha256, self._digester.crc32)
 
     async def commit(
@@ -85,10 +80,7 @@ class LocalWriter:
         if not self._open:
             return
         self._open = False
-        if self._writing is not None:
-            with suppress(PenstockError, OSError):
-                await asyncio.shield(self._writing)
-        await asyncio.shield(self._run(self._discard))
+        await to_the_end(self._drop())
 
     async def __aenter__(self) -> Self:
         return self
@@ -99,25 +91,18 @@ class LocalWriter:
     def _run(self, work: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._pool, work)
 
-    async def _hand_over(self) -> None:
-        if self._writing is not None:
-            await asyncio.shield(self._writing)
-        batch, self._batch, self._batch_size = self._batch, [], 0
-        self._writing = self._run(partial(self._write_batch, batch))
-
-    async def _drain(self) -> None:
-        await self._hand_over()
-        assert self._writing is not None
-        await asyncio.shield(self._writing)
+    async def _drop(self) -> None:
+        await self._batches.stop()
+        await self._run(self._discard)
 
     # Below here: in a worker thread.
 
     def _write_batch(self, batch: list[bytes]) -> None:
+        at = self._digester.size
         for data in batch:
             self._digester.update(data)
         with storage_errors():
-            for at in range(0, len(batch), _IOV_MAX):
-                write_all(self._fd, batch[at : at + _IOV_MAX])
+            write_all(self._fd, batch, at)
 
     def _commit(self, key: str, facts: Facts, condition: Condition) -> FileInfo:
         try:
@@ -130,24 +115,8 @@ class LocalWriter:
         return info
 
     def _publish(self, key: str, facts: Facts, condition: Condition) -> FileInfo:
-        now = _unique_time()
-        os.utime(self._fd, ns=(now, now))
-        os.fsync(self._fd)
-        status = os.fstat(self._fd)
-        info = file_info(key, status, etag_of(status), facts)
-        with (
-            self._root.exclusive(),
-            self._root.folder_of(key, create=True) as (folder, name),
-        ):
-            current = self._root.status(key, folder, name)
-            current_etag = etag_of(current) if current else None
-            if not condition.allows(current_etag):
-                raise PreconditionFailed(condition_text(key, condition), key=key)
-            # The facts go first: they name a version that nobody can see yet, so a crash in
-            # between leaves the old file with its own facts.
-            self._book.put(key, info.etag, facts, replaces=current_etag)
-            os.rename(self._temporary, name, src_dir_fd=self._root.tmp, dst_dir_fd=folder)
-            os.fsync(folder)
+        info = finished(self._fd, key, facts)
+        publish(self._root, self._book, (self._root.tmp, self._temporary), info, condition)
         return info
 
     def _discard(self) -> None:
@@ -167,15 +136,54 @@ class storage_errors:  # noqa: N801 - used like contextlib.suppress
             raise StorageFull("the store has no space left; nothing was stored") from error
 
 
-def write_all(fd: int, buffers: list[bytes]) -> None:
-    """``writev`` until every byte is written."""
-    views = [memoryview(buffer) for buffer in buffers]
-    while views:
-        written = os.writev(fd, views)
-        while views and written >= len(views[0]):
-            written -= len(views.pop(0))
-        if written:
-            views[0] = views[0][written:]
+def finished(fd: int, key: str, facts: Facts) -> FileInfo:
+    """Make a written file durable under a time of its own; answers what it will be at ``key``.
+
+    A content type that nobody gave is told by the first bytes.
+    """
+    if facts.content_type is None:
+        sniffed = content_type_of_bytes(os.pread(fd, FIRST, 0), key)
+        facts = facts._replace(content_type=sniffed)
+    now = _unique_time()
+    os.utime(fd, ns=(now, now))
+    os.fsync(fd)
+    status = os.fstat(fd)
+    return file_info(key, status, etag_of(status), facts)
+
+
+def publish(
+    root: Root, book: ChecksumBook, source: tuple[int, str], info: FileInfo, condition: Condition
+) -> None:
+    """Move a finished file, named by folder and name, to its key.
+
+    :raises PreconditionFailed: ``condition`` does not hold at this moment.
+    :raises KeyConflict: a folder stands at the key, or a file where a folder is needed.
+    """
+    folder_of_source, name_of_source = source
+    facts = Facts(info.sha256, info.crc32, info.content_type)
+    with root.exclusive(), root.folder_of(info.key, create=True) as (folder, name):
+        current = root.status(info.key, folder, name)
+        current_etag = etag_of(current) if current else None
+        if not condition.allows(current_etag):
+            raise PreconditionFailed(condition_text(info.key, condition), key=info.key)
+        # The facts go first: they name a version that nobody can see yet, so a crash in
+        # between leaves the old file with its own facts.
+        book.put(info.key, info.etag, facts, replaces=current_etag)
+        os.rename(name_of_source, name, src_dir_fd=folder_of_source, dst_dir_fd=folder)
+        os.fsync(folder)
+
+
+def write_all(fd: int, buffers: Sequence[bytes | memoryview], at: int) -> None:
+    """``pwritev`` from the offset ``at`` until every byte is written."""
+    for first in range(0, len(buffers), _IOV_MAX):
+        views = [memoryview(buffer) for buffer in buffers[first : first + _IOV_MAX]]
+        while views:
+            written = os.pwritev(fd, views, at)
+            at += written
+            while views and written >= len(views[0]):
+                written -= len(views.pop(0))
+            if written:
+                views[0] = views[0][written:]
 
 
 def etag_of(status: os.stat_result) -> str:

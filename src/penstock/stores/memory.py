@@ -10,6 +10,7 @@ from typing import Self
 
 from penstock.errors import KeyConflict, NotFound, PreconditionFailed, SourceChanged
 from penstock.octets.digests import Digester
+from penstock.octets.sniffing import FIRST, content_type_of_bytes
 from penstock.stores.interface import (
     ALWAYS,
     Capabilities,
@@ -144,12 +145,13 @@ class MemoryWriter:
         content_type: str | None = None,
         condition: Condition = ALWAYS,
     ) -> FileInfo:
+        key = check_key(self._key if key is None else key)
         info = FileInfo(
-            key=check_key(self._key if key is None else key),
+            key=key,
             size=len(self._data),
             modified_ns=time.time_ns(),
             etag="",
-            content_type=content_type,
+            content_type=content_type or content_type_of_bytes(self._data[:FIRST], key),
             sha256=self._digester.sha256,
             crc32=self._digester.crc32,
         )
