@@ -1,17 +1,28 @@
 """From settings to a running server: the only place that knows every concrete class."""
 
 import asyncio
+import resource
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from penstock import __version__
-from penstock.catalog import Selections, SqlChecksums, open_database, sqlite_url
+from penstock.catalog import (
+    GroupCommit,
+    Ledger,
+    Outbox,
+    Selections,
+    SqlChecksums,
+    open_database,
+    sqlite_url,
+)
 from penstock.errors import Exit
+from penstock.hooks import Courier, Receiver
 from penstock.remote import Remote, RemoteLimits
 from penstock.server import Services, build_app, run_server
 from penstock.server.logs import note, set_up_logging
 from penstock.settings import Settings
-from penstock.stores import open_store
+from penstock.stores import Store, open_store
+from penstock.uploads import Folder, UploadLimits, Uploads
 
 _REMOTE_CONNECTIONS = 256
 """Of all ZIPs together; each takes a descriptor."""
@@ -20,8 +31,15 @@ _REMOTE_CONNECTIONS = 256
 def serve(settings: Settings) -> Exit:
     """Serve until a signal ends it; answers the exit code."""
     set_up_logging(settings)
+    _allow_descriptors()
     asyncio.run(_serve(settings))
     return Exit.OK
+
+
+def _allow_descriptors() -> None:
+    """Up to four for each transfer: as many as the operator lets us have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(settings: Settings) -> None:
@@ -47,7 +65,36 @@ def open_services(settings: Settings) -> Services:
         threads=settings.io_threads,
         sha256=settings.sha256,
     )
-    return Services(settings, store, open_remote(settings), Selections(engine))
+    commits = GroupCommit(engine)
+    courier = open_courier(settings, Outbox(engine, commits))
+    ledger = Ledger(engine, commits, courier.outbox.record if courier is not None else None)
+    return Services(
+        settings,
+        store,
+        open_remote(settings),
+        Selections(engine),
+        open_uploads(settings, store, ledger),
+        commits,
+        courier=courier,
+    )
+
+
+def open_uploads(settings: Settings, store: Store, ledger: Ledger) -> Uploads:
+    """What takes in uploads that can be resumed."""
+    limits = UploadLimits(
+        max_uploads=settings.max_uploads,
+        max_upload_bytes=settings.max_upload_bytes,
+        max_size=settings.max_body,
+        expiry=settings.upload_expiry,
+    )
+    return Uploads(
+        store,
+        ledger,
+        Folder.at(settings.data / "uploads"),
+        limits,
+        threads=settings.io_threads,
+        sha256=settings.sha256,
+    )
 
 
 def open_remote(settings: Settings) -> Remote:
@@ -66,6 +113,17 @@ def open_remote(settings: Settings) -> Remote:
             tries=settings.remote_tries,
         )
     )
+
+
+def open_courier(settings: Settings, outbox: Outbox) -> Courier | None:
+    """What delivers webhooks; ``None`` if nobody is to be told.
+
+    :raises BadRequest: the URL or the secret is malformed, or there is no secret.
+    """
+    if not settings.hooks_url:
+        return None
+    receiver = Receiver.of(settings.hooks_url, settings.hooks_secret.get_secret_value())
+    return Courier(outbox, receiver)
 
 
 def _announce(url: str) -> None:

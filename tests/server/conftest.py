@@ -2,7 +2,9 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+import os
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,9 @@ from aiohttp import web
 from penstock.server import Services, build_app, make_runner
 from penstock.settings import Settings
 from penstock.wiring import open_services
+from tests.catalog.conftest import postgres, url
+
+__all__ = ["postgres", "url"]
 
 
 @dataclass
@@ -78,3 +83,15 @@ async def start_api(tmp_path: Path) -> AsyncIterator[StartApi]:
 async def api(start_api: StartApi) -> Api:
     """An application with the default settings."""
     return await start_api()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 16 MiB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "penstock-test", str(place)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only root, where it may mount, can make a small file system")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)

@@ -57,6 +57,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 # Rules between fields and on characters of keys are beyond a schema; they are in the prose.
 UNSAYABLE: list[Any] = [positive_data_acceptance]
+# Bytes of uploads, of which schemathesis knows only the general media type.
+PIECES = ["application/offset+octet-stream", "application/partial-upload"]
+schemathesis.serializer.alias(PIECES, "application/octet-stream")
 SCHEMA = schemathesis.openapi.from_path(CONTRACT)
 OPERATIONS = {f"{method} {path}": (method, path) for method, path in sorted(documented())}
 
@@ -70,6 +73,8 @@ def test_no_request_gets_an_answer_the_contract_does_not_know(
     @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=SCHEMA[path][method].as_strategy())
     def fuzz(case: schemathesis.Case[Any]) -> None:
+        # The client underneath takes a 104 for the answer: it must not claim to know better.
+        case.headers.pop("Upload-Draft-Interop-Version", None)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the generator's own machinery
             case.call_and_validate(base_url=server.url, excluded_checks=UNSAYABLE)

@@ -194,9 +194,9 @@ async def test_a_stalled_upload_is_ended(start_api: StartApi) -> None:
     writer.close()
 
 
-async def test_an_upload_cut_by_the_client_leaves_nothing(api: Api) -> None:
+async def test_a_small_upload_cut_by_the_client_leaves_nothing(api: Api) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", api.port)
-    writer.write(b"PUT /v1/files/a HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n")
+    writer.write(b"PUT /v1/files/a HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n")
     writer.write(bytes(3_000_000))
     await writer.drain()
     writer.close()
@@ -206,6 +206,7 @@ async def test_an_upload_cut_by_the_client_leaves_nothing(api: Api) -> None:
     assert await eventually(lambda: api.services.traffic.transfers == 0)
     assert await eventually(lambda: not any(tmp.iterdir()))
     assert await stored(api) == []
+    assert await api.services.uploads.open_for("a") == []
 
 
 async def test_a_refused_upload_never_sends_its_body(api: Api) -> None:

@@ -1,13 +1,16 @@
 """The application: every route, in one place."""
 
+from collections.abc import AsyncIterator
 from functools import partial
 
 from aiohttp import web
 
 from penstock.server import files, forms, health, middleware, pages, zips
-from penstock.server.compat import stream_download
+from penstock.server.compat import file_service, file_streaming, stream_download
+from penstock.server.draft import routes as draft
 from penstock.server.receiving import expect_later
 from penstock.server.services import SERVICES, Services
+from penstock.server.uploads import routes as uploads
 
 
 def build_app(services: Services) -> web.Application:
@@ -15,14 +18,24 @@ def build_app(services: Services) -> web.Application:
     app = web.Application(middlewares=[middleware.observe, middleware.errors])
     app[SERVICES] = services
     app.on_response_prepare.append(middleware.identify)
+    app.on_response_prepare.append(uploads.mark)
+    app.cleanup_ctx.append(_delivering_hooks)
+    app.cleanup_ctx.append(_sweeping_uploads)
     add = partial(app.router.add_route, expect_handler=expect_later)
     get = partial(app.router.add_get, allow_head=True, expect_handler=expect_later)
     key = "/v1/files/{key:(?s:.*)}"
     add("PUT", key, files.put_file)
     get(key, files.get_file)
     add("DELETE", key, files.delete_file)
+    add("OPTIONS", key, draft.options)
     get("/v1/files", files.list_files)
     add("POST", "/v1/files", forms.post_form)
+    get("/v1/uploads", uploads.at_uploads)
+    get("/v1/uploads/{id}", uploads.at_upload)
+    for method in ("OPTIONS", "POST"):
+        add(method, "/v1/uploads", uploads.at_uploads)
+    for method in ("OPTIONS", "PATCH", "DELETE", "POST"):
+        add(method, "/v1/uploads/{id}", uploads.at_upload)
     get("/v1/zip", zips.get_zip)
     add("POST", "/v1/zip", zips.post_zip)
     add("POST", "/v1/zips", zips.make_zip_link)
@@ -32,8 +45,30 @@ def build_app(services: Services) -> web.Application:
     get("/readyz", health.readyz)
     add("POST", "/api/upload", stream_download.upload)
     add("POST", "/api/download", stream_download.download)
+    for method in ("POST", "PUT"):
+        add(method, "/stream-upload", file_streaming.stream_upload)
+        add(method, "/file-upload", file_streaming.file_upload)
+    add("POST", "/upload", file_service.upload)
     get("/", pages.index)
     get("/docs", pages.docs)
     get("/openapi.yaml", pages.contract)
     get("/static/{path:.+}", pages.asset)
     return app
+
+
+async def _delivering_hooks(app: web.Application) -> AsyncIterator[None]:
+    """Webhooks are delivered as long as the application runs."""
+    courier = app[SERVICES].courier
+    if courier is not None:
+        courier.start()
+    yield
+    if courier is not None:
+        await courier.close()
+
+
+async def _sweeping_uploads(app: web.Application) -> AsyncIterator[None]:
+    """Expired uploads are removed as long as the application runs."""
+    sweeper = app[SERVICES].uploads.sweeper
+    sweeper.start()
+    yield
+    await sweeper.close()

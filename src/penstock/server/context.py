@@ -11,3 +11,7 @@ BEGUN = web.RequestKey("begun", web.StreamResponse)
 """The response whose head has been sent: from then on an error can only cut the connection."""
 CUT = web.RequestKey("cut", bool)
 """The body could not be completed and the connection was cut."""
+ERROR_FIELDS = web.RequestKey("error_fields", dict[str, str])
+"""Header fields that the answer gets if it turns out to be a problem."""
+CLOSING = web.RequestKey("closing", bool)
+"""The connection cannot be used for another request."""

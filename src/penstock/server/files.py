@@ -4,17 +4,24 @@ from functools import partial
 
 from aiohttp import web
 
-from penstock.downloads import Representation, check_write, etag_field
-from penstock.errors import BadRequest, NotFound, PreconditionFailed
+from penstock.downloads import Representation, check_write
+from penstock.errors import BadRequest
 from penstock.octets.digests import verify, wants_sha256
+from penstock.server.draft.answers import limits_told
+from penstock.server.draft.fields import draft_of
+from penstock.server.draft.routes import create_at
 from penstock.server.media import content_type_of, disposition_of, given_type
 from penstock.server.receiving import body_of, check_body
 from penstock.server.sending import SendSpan, answer
 from penstock.server.services import services_of
-from penstock.server.urls import content_disposition, file_json, key_of, url_of
+from penstock.server.stored import stored_answer
+from penstock.server.uploads.intake import body_length, held, take_in, whole_digest
+from penstock.server.urls import content_disposition, file_json, key_of
 from penstock.server.wire import Wire
-from penstock.stores.interface import Condition, FileInfo, OpenFile, Store
+from penstock.stores.early import check_early
+from penstock.stores.interface import FileInfo, OpenFile, Store
 from penstock.threads import open_in_thread
+from penstock.uploads import Creation
 
 # Stored files are strangers: the browser must neither guess their type nor let them run script.
 _SAFETY = {
@@ -26,15 +33,31 @@ _MOST_LISTED = 1000
 
 
 async def put_file(request: web.Request) -> web.Response:
-    """``PUT /v1/files/{key}``: create or replace a file with the raw body."""
-    services = services_of(request)
+    """``PUT /v1/files/{key}``: create or replace a file with the raw body.
+
+    With ``Upload-Complete`` it begins an upload as the IETF draft has them. Without, a big body
+    or one of unknown length is an upload all the same, so that what arrives of it is kept.
+    """
     key = key_of(request)
+    draft = draft_of(request.headers)
+    if draft.complete(request.headers) is not None:
+        return await create_at(request, key)
+    with limits_told(request, draft):
+        length, most = body_length(request), services_of(request).settings.resume_from
+        if length is None or length >= most:
+            return await _put_resumable(request, key, length)
+        return await _put_at_once(request, key, length)
+
+
+async def _put_at_once(request: web.Request, key: str, length: int) -> web.Response:
+    """All or nothing."""
+    services = services_of(request)
     condition = check_write(request.headers)
     announced = check_body(request)
-    existed = await _check_early(services.store, key, condition)
+    replaced = await check_early(services.store, key, condition)
     with services.traffic:
         async with await services.store.write(
-            key, size=request.content_length, want_sha256=bool(announced)
+            key, size=length, want_sha256=bool(announced)
         ) as writer:
             async for data in body_of(request):
                 await writer.write(data)
@@ -43,15 +66,36 @@ async def put_file(request: web.Request) -> web.Response:
                 content_type=given_type(request.headers.get("Content-Type")),
                 condition=condition,
             )
-    headers = {"ETag": etag_field(info.etag), "Location": url_of(key)}
-    return web.json_response(file_json(info), status=200 if existed else 201, headers=headers)
+    return stored_answer(info, replaced=replaced, with_digest=_wants_digest(request))
+
+
+async def _put_resumable(request: web.Request, key: str, length: int | None) -> web.Response:
+    """What arrives is kept; if not all does, the answer tells where to go on."""
+    services = services_of(request)
+    wish = Creation(
+        key=key,
+        length=length,
+        content_type=given_type(request.headers.get("Content-Type")),
+        condition=check_write(request.headers),
+        sha256=whole_digest(check_body(request)),
+        plain=True,
+    )
+    with services.traffic:
+        session = await services.uploads.create(wish)
+        async with held(request, session):
+            await take_in(request, session)
+            info = await session.finish()
+    outcome = session.upload.outcome
+    assert info is not None
+    assert outcome is not None
+    return stored_answer(info, replaced=outcome.replaced, with_digest=_wants_digest(request))
 
 
 async def get_file(request: web.Request) -> web.StreamResponse:
     """``GET`` and ``HEAD /v1/files/{key}``."""
     services = services_of(request)
     key = key_of(request)
-    if wants_sha256(request.headers.get("Want-Repr-Digest", "")):
+    if _wants_digest(request):
         await services.store.checksum(key)
     with services.traffic:
         if services.local_files is None:
@@ -94,21 +138,8 @@ async def list_files(request: web.Request) -> web.Response:
     )
 
 
-async def _check_early(store: Store, key: str, condition: Condition) -> bool:
-    """Whether a file is there; refuses a hopeless upload before its body is sent.
-
-    The commit checks again: only there is the answer certain.
-    """
-    try:
-        current = (await store.stat(key)).etag
-    except NotFound:
-        current = None
-    if not condition.allows(current):
-        raise PreconditionFailed(
-            f"{key!r} exists already" if condition.absent else f"{key!r} is another version",
-            key=key,
-        )
-    return current is not None
+def _wants_digest(request: web.Request) -> bool:
+    return wants_sha256(request.headers.get("Want-Repr-Digest", ""))
 
 
 def _limit(value: str | None) -> int:

@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 
 from penstock.errors import PenstockError
 from penstock.server import problems
-from penstock.server.context import BEGUN, CUT, RECEIVED, REQUEST_ID, SENT
+from penstock.server.context import BEGUN, CLOSING, CUT, RECEIVED, REQUEST_ID, SENT
 from penstock.server.logs import note
 from penstock.server.receiving import check_expectation, check_origin
 from penstock.server.services import services_of
@@ -100,6 +100,6 @@ async def identify(request: web.Request, response: web.StreamResponse) -> None:
     """Name the request in its answer; ask clients to leave when the server is on its way out."""
     response.headers["X-Request-ID"] = request[REQUEST_ID]
     response.headers["Server"] = "Penstock"
-    if services_of(request).traffic.draining:
+    if CLOSING in request or services_of(request).traffic.draining:
         response.force_close()
         response.headers["Connection"] = "close"

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from penstock.errors import PenstockError
-from penstock.server.context import REQUEST_ID
+from penstock.server.context import ERROR_FIELDS, REQUEST_ID
 
 _CODES = {
     400: "bad-request",
@@ -15,6 +15,8 @@ _CODES = {
     413: "too-large",
     417: "expectation-failed",
 }
+_PHRASES = {460: "Checksum Mismatch"}
+"""Of statuses that HTTP itself does not have: tus 1.0, Checksum."""
 _DETAILS = {
     404: "there is no such page here; /docs shows the routes",
     405: "this method is not allowed here; the Allow header lists those that are",
@@ -31,9 +33,10 @@ def problem(
     extra: dict[str, object] | None = None,
 ) -> web.Response:
     """The answer that tells what went wrong and what to do."""
+    phrase = _PHRASES.get(status) or HTTPStatus(status).phrase
     document = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": phrase,
         "status": status,
         "code": code,
         "detail": detail,
@@ -43,7 +46,11 @@ def problem(
     }
     body = json.dumps(document).encode()
     return web.Response(
-        status=status, body=body, content_type="application/problem+json", headers=headers
+        status=status,
+        reason=phrase,
+        body=body,
+        content_type="application/problem+json",
+        headers=request.get(ERROR_FIELDS, {}) | (headers or {}),
     )
 
 

@@ -1,7 +1,7 @@
 """Taking in request bodies: never spooled, bounded in size, and given up when they stall."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from aiohttp import web
 
@@ -81,8 +81,12 @@ def check_body(request: web.Request) -> dict[str, bytes]:
     return announced
 
 
-async def body_of(request: web.Request, *, most: int | None = None) -> AsyncIterator[bytes]:
+async def body_of(
+    request: web.Request, *, most: int | None = None, fate: str = "nothing was stored"
+) -> AsyncGenerator[bytes, None]:
     """The body as it arrives, at most ``most`` bytes (the server's limit unless given).
+
+    ``fate`` is what the client is told of the bytes that came, if the others do not come.
 
     :raises TooLarge: it is longer.
     :raises Stalled: nothing came for the server's stall timeout.
@@ -93,7 +97,7 @@ async def body_of(request: web.Request, *, most: int | None = None) -> AsyncIter
     await _continue(request)
     received = 0
     try:
-        while data := await _next(request, settings.stall_timeout):
+        while data := await _next(request, settings.stall_timeout, fate):
             received += len(data)
             if received > most:
                 raise _too_large(most)
@@ -102,14 +106,14 @@ async def body_of(request: web.Request, *, most: int | None = None) -> AsyncIter
         request[RECEIVED] = received
 
 
-async def _next(request: web.Request, stall_timeout: float) -> bytes:
+async def _next(request: web.Request, stall_timeout: float, fate: str) -> bytes:
     try:
         async with asyncio.timeout(stall_timeout):
             return await request.content.readany()
     except TimeoutError:
-        raise Stalled(f"no byte came for {stall_timeout:g} seconds; nothing was stored") from None
+        raise Stalled(f"no byte came for {stall_timeout:g} seconds; {fate}") from None
     except web.RequestPayloadError as error:
-        raise BodyIncomplete(f"the body ended early: {error}; nothing was stored") from None
+        raise BodyIncomplete(f"the body ended early: {error}; {fate}") from None
 
 
 async def small_body(request: web.Request, most: int) -> bytes:

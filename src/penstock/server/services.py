@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from penstock.archives import KeptPlans, Planner, Sources
-from penstock.catalog import Selections
+from penstock.catalog import GroupCommit, Selections
 from penstock.errors import Busy
+from penstock.hooks import Courier
 from penstock.remote import Remote
 from penstock.settings import Settings
 from penstock.stores.interface import LocalFiles, Store
 from penstock.threads import in_thread
+from penstock.uploads import Uploads
 
 
 @dataclass(slots=True)
@@ -48,18 +50,24 @@ class Services:
     store: Store
     remote: Remote
     selections: Selections
+    uploads: Uploads
+    commits: GroupCommit
     planner: Planner = field(init=False)
     sources: Sources = field(init=False)
     kept_plans: KeptPlans = field(default_factory=KeptPlans)
     traffic: Traffic = field(init=False)
     local_files: LocalFiles | None = field(init=False)
     """The store again if it can open files, which a request should not have to find out."""
+    courier: Courier | None = None
+    """Delivers webhooks while the application runs, if anybody is to be told."""
 
     async def close(self) -> None:
         """Free the store, then the catalog it records in."""
+        await self.uploads.close()
         await self.remote.close()
         await in_thread(self.sources.close)
         await self.store.close()
+        await self.commits.close()
         await in_thread(self.selections.close)
 
     def __post_init__(self) -> None:

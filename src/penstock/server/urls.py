@@ -13,6 +13,7 @@ from penstock.stores.interface import FileInfo
 from penstock.stores.keys import check_key
 
 FILES = "/v1/files/"
+UPLOADS = "/v1/uploads"
 
 _UNSAFE_IN_QUOTES = re.compile(r'[^\x20-\x7e]|["\\%]')
 
@@ -32,6 +33,11 @@ def key_of(request: web.Request) -> str:
 def url_of(key: str) -> str:
     """The path under which a file is served."""
     return FILES + quote(key, safe="/~")
+
+
+def upload_path(identity: str) -> str:
+    """The path of an upload."""
+    return f"{UPLOADS}/{identity}"
 
 
 def file_json(info: FileInfo) -> dict[str, object]:

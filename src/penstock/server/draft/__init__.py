@@ -1,0 +1,1 @@
+"""Resumable uploads as the IETF has them (draft-ietf-httpbis-resumable-upload)."""

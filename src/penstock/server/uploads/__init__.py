@@ -1,0 +1,1 @@
+"""``/v1/uploads``: uploads that can be resumed, whichever protocol the client speaks."""
