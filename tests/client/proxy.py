@@ -14,12 +14,14 @@ class Faults:
     """What goes wrong, and what was seen.
 
     ``cut_answers`` and ``cut_requests`` hold, for each connection in turn, after how many bytes
-    it is reset; once they are used up connections live. ``flip_answer`` and ``flip_request``
-    turn over the bits of one byte, counted from the start of each connection.
+    it is reset; once they are used up connections live. ``stall_requests`` likewise, but the
+    connection stays open and nothing passes any more. ``flip_answer`` and ``flip_request`` turn
+    over the bits of one byte, counted from the start of each connection.
     """
 
     cut_answers: list[int] = field(default_factory=list)
     cut_requests: list[int] = field(default_factory=list)
+    stall_requests: list[int] = field(default_factory=list)
     flip_answer: int | None = None
     flip_request: int | None = None
     connections: int = 0
@@ -29,8 +31,13 @@ class Faults:
     @property
     def ranges(self) -> list[str]:
         """The ``Range`` fields of the requests that carried one."""
-        lines = [line for head in self.heads for line in head.split(b"\r\n")]
-        return [line.decode() for line in lines if line.lower().startswith(b"range:")]
+        return [f"Range: {value}" for value in self.fields("Range")]
+
+    def fields(self, name: str) -> list[str]:
+        """The values of a field in the requests that carried it."""
+        lines = [line.decode() for head in self.heads for line in head.split(b"\r\n")]
+        pairs = [line.partition(": ") for line in lines]
+        return [value for told, _, value in pairs if told.lower() == name.lower()]
 
 
 @dataclass
@@ -73,9 +80,10 @@ async def proxy_to(server_url: str) -> AsyncIterator[Proxy]:
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         proxy.connections += 1
         requests, answers = _take(proxy.cut_requests), _take(proxy.cut_answers)
+        stall = _take(proxy.stall_requests)
         source, sink = await asyncio.open_connection(target.hostname, target.port)
         ways = [
-            asyncio.ensure_future(_requests(proxy, reader, sink, requests)),
+            asyncio.ensure_future(_requests(proxy, reader, sink, requests, stall)),
             asyncio.ensure_future(_answers(proxy, source, writer, answers)),
         ]
         try:
@@ -96,10 +104,16 @@ def _take(limits: list[int]) -> int | None:
 
 
 async def _requests(
-    proxy: Proxy, source: asyncio.StreamReader, sink: asyncio.StreamWriter, limit: int | None
+    proxy: Proxy,
+    source: asyncio.StreamReader,
+    sink: asyncio.StreamWriter,
+    limit: int | None,
+    stall: int | None,
 ) -> None:
     passed = 0
     while data := await source.read(PIECE if limit is None else min(PIECE, limit - passed)):
+        if stall is not None and passed >= stall:
+            await asyncio.Event().wait()
         if b" HTTP/1.1\r\n" in data:
             proxy.heads.append(data.partition(b"\r\n\r\n")[0])
         sink.write(_flipped(data, passed, proxy.flip_request))

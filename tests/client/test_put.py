@@ -4,8 +4,7 @@ import asyncio
 import hashlib
 import io
 import os
-import threading
-from collections.abc import AsyncIterator
+import zlib
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from penstock.errors import (
 )
 from tests.client.conftest import MIB
 from tests.client.proxy import Proxy, listening
+from tests.client.uploads import Meter, random_file, unfinished
 from tests.conftest import StartServer
 from tests.serving import RunningServer
 
@@ -32,13 +32,23 @@ async def fetched(client: Client, key: str) -> bytes:
     return stream.getvalue()
 
 
-async def test_a_file_arrives_byte_for_byte(client: Client, film: Path) -> None:
+@pytest.mark.parametrize("size", [1, MIB, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 20 * MIB + 17])
+async def test_a_file_arrives_byte_for_byte(client: Client, tmp_path: Path, size: int) -> None:
+    film = random_file(tmp_path / "film.mkv", size)
+
     info = await client.put(film, "put/film.mkv")
 
-    assert await fetched(client, "put/film.mkv") == film.read_bytes()
-    assert info.key == "put/film.mkv"
-    assert info.size == 8 * MIB + 17
-    assert info.sha256 == hashlib.sha256(film.read_bytes()).hexdigest()
+    data = film.read_bytes()
+    assert await fetched(client, "put/film.mkv") == data
+    assert (info.key, info.size) == ("put/film.mkv", size)
+    assert info.sha256 == hashlib.sha256(data).hexdigest()
+    assert info.crc32 == f"{zlib.crc32(data):08x}"
+
+
+async def test_a_large_file_is_described_as_the_listing_does(client: Client, film: Path) -> None:
+    info = await client.put(film, "put/described.mkv")
+
+    assert [info] == [listed async for listed in client.list("put/described.mkv")]
 
 
 async def test_an_empty_file(client: Client, tmp_path: Path) -> None:
@@ -49,50 +59,11 @@ async def test_an_empty_file(client: Client, tmp_path: Path) -> None:
     assert (info.size, await fetched(client, "put/empty")) == (0, b"")
 
 
-async def test_a_stream_of_unknown_length(client: Client) -> None:
-    data = os.urandom(3 * MIB + 5)
-
-    info = await client.put(io.BytesIO(data), "put/stream")
-
-    assert info.sha256 == hashlib.sha256(data).hexdigest()
-
-
-async def test_an_asynchronous_iterator(client: Client) -> None:
-    async def pieces() -> AsyncIterator[bytes]:
-        for piece in (b"one ", b"", b"two"):
-            yield piece
-
-    await client.put(pieces(), "put/pieces")
-
-    assert await fetched(client, "put/pieces") == b"one two"
-
-
-async def test_a_pipe_named_by_its_path(client: Client, tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    writer = threading.Thread(target=pipe.write_bytes, args=(b"through a pipe",))
-    writer.start()
-
-    await client.put(pipe, "put/pipe")
-    writer.join()
-
-    assert await fetched(client, "put/pipe") == b"through a pipe"
-
-
-async def test_an_iterator_that_fails_stores_nothing(client: Client) -> None:
-    async def pieces() -> AsyncIterator[bytes]:
-        yield b"begun"
-        raise ZeroDivisionError("the producer broke")
-
-    with pytest.raises(ZeroDivisionError):
-        await client.put(pieces(), "put/broken")
-
-    with pytest.raises(NotFound):
-        await client.stat("put/broken")
-
-
-async def test_the_content_type_is_guessed_or_given(client: Client, tmp_path: Path) -> None:
-    (tmp_path / "page").write_text("<p>")
+@pytest.mark.parametrize("size", [1, 9 * MIB])
+async def test_the_content_type_is_guessed_or_given(
+    client: Client, tmp_path: Path, size: int
+) -> None:
+    (tmp_path / "page").write_text("<p>" * (size // 3 + 1))
 
     guessed = await client.put(tmp_path / "page", "put/page.html")
     given = await client.put(tmp_path / "page", "put/page", content_type="text/x-page")
@@ -124,56 +95,42 @@ async def test_other_bytes_of_the_same_size_are_sent(client: Client, tmp_path: P
     assert await fetched(client, "put/note") == b"new text"
 
 
-async def test_a_cut_upload_is_sent_again(shaky: Client, proxy: Proxy, film: Path) -> None:
-    proxy.cut_requests = [MIB, 3 * MIB]
-
-    info = await shaky.put(film, "put/cut.mkv")
-
-    assert info.sha256 == hashlib.sha256(film.read_bytes()).hexdigest()
-    assert proxy.connections == 3
-
-
-async def test_a_stream_cannot_be_sent_again(shaky: Client, proxy: Proxy) -> None:
-    proxy.cut_requests = [MIB]
-
-    with pytest.raises(ServerUnavailable):
-        await shaky.put(io.BytesIO(bytes(8 * MIB)), "put/cut-stream")
-
-    with pytest.raises(NotFound):
-        await shaky.stat("put/cut-stream")
-
-
-async def test_tries_are_bounded(proxy: Proxy, film: Path) -> None:
-    proxy.cut_requests = [MIB] * 100
-
-    async with Client(proxy.url, tries=3) as client:
-        with pytest.raises(ServerUnavailable):
-            await client.put(film, "put/never")
-
-    assert proxy.connections == 3
-
-
-async def test_a_flipped_byte_is_noticed(shaky: Client, proxy: Proxy, film: Path) -> None:
+@pytest.mark.parametrize("size", [5 * MIB, 9 * MIB])
+async def test_a_flipped_byte_is_noticed(
+    shaky: Client, proxy: Proxy, tmp_path: Path, size: int
+) -> None:
+    film = random_file(tmp_path / "film.mkv", size)
     proxy.flip_request = 4 * MIB
 
     with pytest.raises(DigestMismatch, match="other bytes"):
         await shaky.put(film, "put/flipped.mkv")
 
 
-@pytest.mark.parametrize("size", [3 * MIB, 9 * MIB])
-async def test_a_file_that_changes_while_it_is_sent_is_not_stored(
-    server: RunningServer, film: Path, size: int
+async def test_of_a_large_file_with_a_flipped_byte_nothing_is_stored(
+    shaky: Client, proxy: Proxy, client: Client, film: Path
 ) -> None:
-    begun = asyncio.Event()
+    proxy.flip_request = 4 * MIB
 
-    def notice(done: int, total: int | None) -> None:
-        if done > MIB:
-            begun.set()
+    with pytest.raises(DigestMismatch):
+        await shaky.put(film, "put/flipped-large.mkv")
+
+    with pytest.raises(NotFound):
+        await client.stat("put/flipped-large.mkv")
+    assert await unfinished(proxy.url, "put/flipped-large.mkv") == []
+
+
+@pytest.mark.parametrize("size", [7 * MIB, 20 * MIB])
+@pytest.mark.parametrize("other_size", [3 * MIB, 21 * MIB])
+async def test_a_file_that_changes_while_it_is_sent_is_not_stored(
+    server: RunningServer, tmp_path: Path, size: int, other_size: int
+) -> None:
+    film = random_file(tmp_path / "film.mkv", size)
+    meter = Meter()
 
     async with Client(server.url, limit_rate=16 * MIB) as client:
-        sending = asyncio.ensure_future(client.put(film, "put/changing", progress=notice))
-        await begun.wait()
-        os.truncate(film, size)
+        sending = asyncio.ensure_future(client.put(film, "put/changing", progress=meter))
+        await meter.reaches(MIB)
+        os.truncate(film, other_size)
         with pytest.raises(SourceChanged, match="changed while it was read"):
             await sending
 
@@ -181,15 +138,34 @@ async def test_a_file_that_changes_while_it_is_sent_is_not_stored(
             await client.stat("put/changing")
 
 
-async def test_a_refused_file_is_never_sent(start_server: StartServer, film: Path) -> None:
+async def test_a_file_that_changes_leaves_no_upload_behind(
+    server: RunningServer, film: Path
+) -> None:
+    meter = Meter()
+
+    async with Client(server.url, limit_rate=16 * MIB) as client:
+        sending = asyncio.ensure_future(client.put(film, "put/left", progress=meter))
+        await meter.reaches(2 * MIB)
+        os.utime(film)
+        with pytest.raises(SourceChanged):
+            await sending
+
+    assert await unfinished(server.url, "put/left") == []
+
+
+@pytest.mark.parametrize("size", [4 * MIB, 9 * MIB])
+async def test_a_refused_file_is_never_sent(
+    start_server: StartServer, tmp_path: Path, size: int
+) -> None:
     server = start_server(max_body=MIB)
-    sent: list[int] = []
+    film = random_file(tmp_path / "film.mkv", size)
+    meter = Meter()
 
     async with Client(server.url) as client:
         with pytest.raises(TooLarge):
-            await client.put(film, "big", progress=lambda done, total: sent.append(done))
+            await client.put(film, "big", progress=meter)
 
-    assert sent == []
+    assert meter.told == []
 
 
 @pytest.mark.parametrize("key", ["", "/a", "a/", "a//b", "../a", "a/./b", "a\nb", "a" * 1025])
@@ -207,55 +183,51 @@ async def test_a_missing_file_and_a_folder_are_errors_of_the_disk(
         await client.put(tmp_path, "put/folder")
 
 
-async def test_progress_tells_bytes_and_total(client: Client, film: Path) -> None:
-    told: list[tuple[int, int | None]] = []
+@pytest.mark.parametrize("size", [3 * MIB, 9 * MIB])
+async def test_progress_tells_bytes_and_total(client: Client, tmp_path: Path, size: int) -> None:
+    film = random_file(tmp_path / "film.mkv", size)
+    meter = Meter()
 
-    await client.put(film, "put/progress", progress=lambda *facts: told.append(facts))
+    await client.put(film, "put/progress", progress=meter)
 
-    size = 8 * MIB + 17
-    assert told[0] == (0, size)
-    assert told[-1] == (size, size)
-    assert told == sorted(told)
+    assert meter.told[0] == (0, size)
+    assert meter.told[-1] == (size, size)
+    assert meter.told == sorted(meter.told)
 
 
-async def test_a_server_that_takes_nothing_is_given_up() -> None:
+async def test_a_server_that_takes_nothing_is_given_up(tmp_path: Path) -> None:
+    (tmp_path / "sparse").touch()
+    os.truncate(tmp_path / "sparse", 64 * MIB)
+
     async def stop_listening(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while b"PATCH" not in (head := await reader.readuntil(b"\r\n\r\n")):
+            status = b"201 Created\r\nLocation: x" if b"POST" in head else b"404 Not Found"
+            writer.write(b"HTTP/1.1 %b\r\nContent-Length: 0\r\n\r\n" % status)
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         await asyncio.sleep(60)
 
     async with listening(stop_listening) as url, Client(url, timeout=0.3, tries=1) as client:
         with pytest.raises(Stalled, match="took no bytes"):
-            await client.put(io.BytesIO(bytes(64 * MIB)), "key")
+            await client.put(tmp_path / "sparse", "key")
 
 
 async def test_a_server_that_knows_no_expect_is_sent_the_body_all_the_same(
-    film: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("penstock.client.put.CONNECT_SECONDS", 0)
+    monkeypatch.setattr("penstock.client.sending.CONNECT_SECONDS", 0)
+    film = random_file(tmp_path / "film.mkv", 2 * MIB)
     received: list[int] = []
 
     async def old_server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):
-            received.append(len(await reader.readexactly(8 * MIB + 17)) if b"PUT" in head else 0)
+            received.append(len(await reader.readexactly(2 * MIB)) if b"PUT" in head else 0)
             writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
 
     async with listening(old_server) as url, Client(url, timeout=0.5) as client:
         with pytest.raises(NotFound):
             await client.put(film, "key")
 
-    assert received[-1] == 8 * MIB + 17
-
-
-async def test_a_slow_source_is_no_stall(server: RunningServer) -> None:
-    async def pieces() -> AsyncIterator[bytes]:
-        for _ in range(4):
-            await asyncio.sleep(0.3)
-            yield b"slow"
-
-    async with Client(server.url, timeout=0.2) as client:
-        info = await client.put(pieces(), "put/slow")
-
-    assert info.size == 16
+    assert received[-1] == 2 * MIB
 
 
 async def test_an_unreachable_server_is_told_at_once(film: Path) -> None:

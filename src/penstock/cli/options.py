@@ -44,13 +44,17 @@ class Options:
         """Whether a terminal gets a progress bar."""
         return not (self.quiet or self.json)
 
-    def client(self) -> "Client":
-        """A client of the server that was asked for."""
+    def client(self, **more: int) -> "Client":
+        """A client of the server that was asked for; ``more`` is what one command knows of."""
         from penstock.client import Client
 
         try:
             return Client(
-                self.server, limit_rate=self.limit_rate, timeout=self.timeout, tries=self.tries
+                self.server,
+                limit_rate=self.limit_rate,
+                timeout=self.timeout,
+                tries=self.tries,
+                **more,
             )
         except ValueError as error:
             raise click.UsageError(f"--server: {error}") from None

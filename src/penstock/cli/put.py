@@ -36,15 +36,27 @@ class Named(NamedTuple):
     metavar="KEY|PREFIX/",
     help="Key of a single file; or, ending in a slash, the folder that takes everything.",
 )
-def command(sources: tuple[str, ...], to: str | None, options: Options) -> Exit:
+@click.option(
+    "--parallel",
+    metavar="N",
+    type=click.IntRange(min=1, max=16),
+    envvar="PENSTOCK_PARALLEL",
+    default=4,
+    show_default=True,
+    show_envvar=True,
+    help="Parts of files from 256 MiB up that are sent side by side.",
+)
+def command(sources: tuple[str, ...], to: str | None, parallel: int, options: Options) -> Exit:
     """Send each SOURCE (a file, a folder, or - for standard input) to the server.
 
     A file gets its own name as key, a folder PHOTOS sends its files as PHOTOS/..., and --to x/
     puts all of that below x/. Standard input needs --to KEY. With several sources, or a folder,
     --to always means a folder.
 
-    What the server holds already, with the same size and SHA-256, is not sent again: to go on
-    after a failure run the same command again.
+    A broken connection is resumed where the server says that it is. What the server holds
+    already, with the same size and SHA-256, is not sent again, and of files from 8 MiB up not even
+    a part: to go on after a failure run the same command again, on any machine that has the same
+    files. Standard input cannot be read again, so what came of it is removed when put is ended.
     """
     render = make_render(json=options.json, quiet=options.quiet)
     tally = Tally("put")
@@ -55,7 +67,7 @@ def command(sources: tuple[str, ...], to: str | None, options: Options) -> Exit:
             return execute(render, tally, _put_stream(options, stdin, to, render, tally))
     named = _name(sources, to)
     refuse_doubles((item.path, item.key) for item in named)
-    return execute(render, tally, _put(options, named, render, tally), AGAIN)
+    return execute(render, tally, _put(options, parallel, named, render, tally), AGAIN)
 
 
 def _name(sources: tuple[str, ...], to: str | None) -> list[Named]:
@@ -69,9 +81,11 @@ def _name(sources: tuple[str, ...], to: str | None) -> list[Named]:
     ]
 
 
-async def _put(options: Options, named: list[Named], render: Render, tally: Tally) -> None:
+async def _put(
+    options: Options, parallel: int, named: list[Named], render: Render, tally: Tally
+) -> None:
     with progress_meters(shown=options.shows_progress) as meters:
-        async with options.client() as client:
+        async with options.client(parallel=parallel) as client:
             for is_folder, group in groupby(named, lambda item: item.is_folder):
                 if is_folder:
                     for item in group:

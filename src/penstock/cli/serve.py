@@ -51,7 +51,7 @@ def _help(name: str, field: FieldInfo) -> str:
     if isinstance(default, ByteSize):
         default = default.human_readable()
     facts = [f"env var: PENSTOCK_{name.upper()}"]
-    if default != "":
+    if str(default) != "":
         facts.append(f"default: {default}")
     text = (field.description or "").rstrip(".")
     return f"{text[:1].upper()}{text[1:]}.  [{'; '.join(facts)}]"

@@ -7,11 +7,11 @@ from functools import partial
 from typing import NamedTuple
 
 from penstock.client.answers import FileInfo
+from penstock.client.file_reader import Path
 from penstock.client.get import get
 from penstock.client.http import Http
 from penstock.client.listing import delete, pages
 from penstock.client.put import put
-from penstock.client.readers import Path
 from penstock.client.several import Done, Meters, Several, each, few_at_once, settled
 from penstock.errors import KeyConflict, NotFound
 from penstock.stores.keys import check_key

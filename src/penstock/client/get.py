@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from penstock.client.answers import FileInfo, Version, understood
+from penstock.client.file_reader import sha256_hex
 from penstock.client.http import Http, Progress
 from penstock.client.listing import stat
-from penstock.client.readers import sha256_hex
 from penstock.client.several import Transfer
 from penstock.client.targets import Target, bring, is_there, size_there
 

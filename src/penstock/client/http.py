@@ -47,15 +47,23 @@ class Http:
     """
 
     def __init__(
-        self, server: str, *, limit_rate: float | None, timeout: float, tries: int
+        self,
+        server: str,
+        *,
+        limit_rate: float | None,
+        timeout: float,
+        tries: int,
+        parallel: int = 1,
     ) -> None:
         self.base = check_server(server)
         self.timeout = timeout
+        self.parallel = parallel
+        self.part_slots = asyncio.Semaphore(parallel)
         self.piece = PIECE
         self.expects = True
         self._tries = tries
         self._bucket: TokenBucket | None = None
-        self._reached = False
+        self.reached = False
         if limit_rate is not None:
             self._bucket = TokenBucket(limit_rate)
             self.piece = int(min(PIECE, max(SMALLEST_PIECE, self._bucket.burst)))
@@ -82,6 +90,16 @@ class Http:
         question = "?" + urlencode(query, quote_via=quote) if query else ""
         return URL(f"{self.base}{path}{question}", encoded=True)
 
+    def located(self, location: str) -> URL:
+        """The address that an answer names (RFC 9110 §10.2.2).
+
+        Behind a proxy a server may not know under which path it is reached.
+        """
+        root = urlsplit(self.base).path
+        if location.startswith("/") and not location.startswith(f"{root}/"):
+            return self.url(location)
+        return self.url("/v1/").join(URL(location, encoded=True))
+
     def backoff(self) -> Backoff:
         """The waits between the tries of one transfer."""
         return Backoff(self._tries)
@@ -92,7 +110,7 @@ class Http:
         A server that never answered is reported at once: it is more likely a wrong address than
         a passing trouble.
         """
-        if isinstance(error, ServerUnavailable) and not self._reached:
+        if isinstance(error, ServerUnavailable) and not self.reached:
             raise error
         await backoff.after(error, progressed=progressed)
 
@@ -117,7 +135,7 @@ class Http:
         options.setdefault("allow_redirects", method in ("GET", "HEAD"))
         try:
             async with self._session.request(method, url, timeout=limits, **options) as response:
-                self._reached = True
+                self.reached = True
                 if response.status >= 300:
                     raise await error_of(response)
                 yield response

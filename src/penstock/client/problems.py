@@ -1,7 +1,7 @@
 """Error answers of the server (RFC 9457) turned back into the errors they came from."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -9,18 +9,10 @@ from typing import Any
 import aiohttp
 
 from penstock import errors
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, error_class
 
 MAX_PROBLEM_BYTES = 1 << 20
 
-
-def _tree(root: type[PenstockError]) -> Iterator[type[PenstockError]]:
-    yield root
-    for child in root.__subclasses__():
-        yield from _tree(child)
-
-
-_BY_CODE = {kind.code: kind for kind in _tree(PenstockError) if kind is not errors.MissingExtra}
 
 # For answers without a problem document: HEAD, proxies, other servers.
 _BY_STATUS: dict[int, type[PenstockError]] = {
@@ -30,12 +22,13 @@ _BY_STATUS: dict[int, type[PenstockError]] = {
     405: errors.MethodNotAllowed,
     408: errors.Stalled,
     409: errors.KeyConflict,
-    410: errors.NotFound,
+    410: errors.UploadGone,
     412: errors.PreconditionFailed,
     413: errors.TooLarge,
     415: errors.UnsupportedMediaType,
     416: errors.RangeNotSatisfiable,
     417: errors.ExpectationFailed,
+    423: errors.Superseded,
     424: errors.SourceFailed,
     429: errors.Busy,
     502: errors.ServerUnavailable,
@@ -53,7 +46,9 @@ async def error_of(response: aiohttp.ClientResponse) -> PenstockError:
     (seconds) when the server asked for a pause.
     """
     problem = await _problem(response)
-    kind = _BY_CODE.get(str(problem.get("code"))) or _BY_STATUS.get(response.status, PenstockError)
+    kind = error_class(str(problem.get("code")))
+    if kind is PenstockError:
+        kind = _BY_STATUS.get(response.status, PenstockError)
     detail = problem.get("detail")
     if not isinstance(detail, str) or not detail:
         detail = f"{response.method} {response.url}: {response.status} {response.reason}"

@@ -39,6 +39,10 @@ class Backoff:
             raise error
         await asyncio.sleep(self._wait(error))
 
+    def exhaust(self) -> None:
+        """Make the next error final: it was met by tries that are not counted here."""
+        self._failures = self._tries
+
     def _wait(self, error: PenstockError) -> float:
         wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (self._failures - 1))
         wait *= random.uniform(0.5, 1.0)

@@ -5,10 +5,11 @@ from typing import Self
 
 from penstock.client import folders, listing
 from penstock.client.answers import FileInfo, Page, ZipInfo
+from penstock.client.file_reader import Path
 from penstock.client.get import get
 from penstock.client.http import Http, Progress, check_server, no_progress
 from penstock.client.put import put
-from penstock.client.readers import Path, Source
+from penstock.client.readers import Source
 from penstock.client.selection import Compress, Level, OnError, RemoteUrl, Selection
 from penstock.client.several import Done, Meters, Several, Transfer
 from penstock.client.targets import Target
@@ -30,12 +31,14 @@ class Client:
     ``limit_rate`` is bytes per second for all transfers of this client together. ``timeout`` is
     how many seconds the connection may be silent. Broken connections, timeouts and answers that
     tell of a passing trouble are tried again, with growing pauses, until ``tries`` in a row
-    brought nothing; a server that never answered is reported at once.
+    brought nothing; a server that never answered is reported at once. ``parallel`` is how many
+    parts of big files (from 256 MiB up) are sent side by side, for all files together.
 
     Every transfer is verified: SHA-256 for files, CRC-32 for ZIPs. Errors are those of
     :mod:`penstock.errors`, and ``OSError`` for the local disk.
 
-    :raises ValueError: ``server`` is not an ``http://`` or ``https://`` address.
+    :raises ValueError: ``server`` is not an ``http://`` or ``https://`` address, or ``parallel`` is
+        less than 1.
     """
 
     def __init__(
@@ -45,10 +48,13 @@ class Client:
         limit_rate: float | None = None,
         timeout: float = 60.0,
         tries: int = 8,
+        parallel: int = 4,
     ) -> None:
         check_server(server)
+        if parallel < 1:
+            raise ValueError("parallel must be at least 1")
         self._make: Callable[[], Http] = lambda: Http(
-            server, limit_rate=limit_rate, timeout=timeout, tries=tries
+            server, limit_rate=limit_rate, timeout=timeout, tries=tries, parallel=parallel
         )
         self._opened: Http | None = None
 
@@ -78,11 +84,15 @@ class Client:
         """Store ``source`` (a path, a binary stream, an iterator of bytes) at ``key``.
 
         A file is sent only if the server does not hold the same bytes at ``key`` already. Without
-        ``content_type`` the server guesses it from the name. A stream can be read once, so a
-        broken connection is final for it.
+        ``content_type`` the server guesses it from the name.
 
-        :raises DigestMismatch: the server stored other bytes than were sent.
-        :raises SourceChanged: the file changed while it was read.
+        Files from 8 MiB up, and streams, go on at the byte where a broken connection or a server
+        that was restarted left off. A file also goes on where an earlier call was ended, even by
+        ``kill -9`` or on another machine, if it is still the same. Of a stream at most 16 MiB are
+        in memory; an earlier call cannot be gone on with.
+
+        :raises DigestMismatch: the server received other bytes than were sent.
+        :raises SourceChanged: the file changed while it was read; nothing was stored.
         """
         return (await self.store(source, key, content_type=content_type, progress=progress)).info
 

@@ -65,28 +65,28 @@ async def few_at_once(
     items: Several[T], work: Callable[[T], Awaitable[Done]]
 ) -> AsyncGenerator[Done, None]:
     """The results of ``work`` on each item, as they come; at most AT_ONCE are under way."""
-    pending: set[asyncio.Future[Done]] = set()
+    running: set[asyncio.Future[Done]] = set()
     try:
         async for item in each(items):
-            pending.add(asyncio.ensure_future(work(item)))
-            if len(pending) >= AT_ONCE:
-                done, pending = await _first(pending)
-                for task in done:
+            running.add(asyncio.ensure_future(work(item)))
+            if len(running) >= AT_ONCE:
+                for task in await _ended(running):
+                    running.discard(task)
                     yield task.result()
-        while pending:
-            done, pending = await _first(pending)
-            for task in done:
+        while running:
+            for task in await _ended(running):
+                running.discard(task)
                 yield task.result()
     finally:
-        for task in pending:
+        for task in running:
             task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _first(
-    pending: set[asyncio.Future[Done]],
-) -> tuple[set[asyncio.Future[Done]], set[asyncio.Future[Done]]]:
-    return await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+async def _ended(running: set[asyncio.Future[Done]]) -> set[asyncio.Future[Done]]:
+    """Wait until some of them have ended; answers those."""
+    ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    return ended
 
 
 async def each(items: Several[T]) -> AsyncIterator[T]:

@@ -8,9 +8,9 @@ from typing import IO, TypeAlias
 
 from penstock.client.answers import Version
 from penstock.client.fetch import Remote, fetch
+from penstock.client.file_reader import Path, digest_file
 from penstock.client.http import Http, Progress
 from penstock.client.part_file import PartFile
-from penstock.client.readers import Path, digest_file
 from penstock.client.sinks import Sink, StreamSink
 from penstock.errors import DigestMismatch
 from penstock.octets.digests import Digester
