@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
+from tests.pages.line import Line, line_to
 from tests.pages.visiting import OpenVisit, Stored, Visit
 from tests.serving import RunningServer
 
@@ -36,15 +37,20 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def visiting(browser: Browser, server: RunningServer) -> AsyncIterator[OpenVisit]:
-    """Opens tabs, each with a profile of its own; options are Playwright's for a context."""
+    """Opens tabs, each with a profile of its own; options are Playwright's for a context.
+
+    ``url`` is where the server is reached, if not straight.
+    """
     contexts = []
 
-    async def visit(width: int = 1280, height: int = 900, **options: Any) -> Visit:
+    async def visit(
+        width: int = 1280, height: int = 900, url: str = server.url, **options: Any
+    ) -> Visit:
         context = await browser.new_context(
             viewport={"width": width, "height": height}, locale="en-GB", **options
         )
         contexts.append(context)
-        return Visit(await context.new_page(), server)
+        return Visit(await context.new_page(), server, url)
 
     yield visit
     for context in contexts:
@@ -55,6 +61,19 @@ async def visiting(browser: Browser, server: RunningServer) -> AsyncIterator[Ope
 async def visit(visiting: OpenVisit) -> Visit:
     """One tab at the width of a desktop."""
     return await visiting()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def line(server: RunningServer) -> AsyncIterator[Line]:
+    """A line to the server that can be slow, held up and cut."""
+    async with line_to(server.url) as line:
+        yield line
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def far(visiting: OpenVisit, line: Line) -> Visit:
+    """One tab at the other end of the line."""
+    return await visiting(url=line.url)
 
 
 @pytest.fixture

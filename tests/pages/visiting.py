@@ -1,11 +1,14 @@
 """A tab of the browser, in the words of someone who uses the pages."""
 
+import json
+import urllib.request
 from collections.abc import Awaitable, Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from playwright.async_api import CDPSession, Locator, Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.serving import RunningServer
 
@@ -14,14 +17,14 @@ _AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-prac
 
 
 class Visit:
-    """One tab on one server, and what it did."""
+    """One tab on one server, reached at ``url``, and what it did."""
 
-    def __init__(self, page: Page, server: RunningServer) -> None:
+    def __init__(self, page: Page, server: RunningServer, url: str) -> None:
         self.page = page
         self.server = server
+        self.url = url
         self.requested: list[str] = []
         self.complaints: list[str] = []
-        self._network: CDPSession | None = None
         page.on("request", lambda request: self.requested.append(request.url))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda message: self._said(message.type, message.text))
@@ -32,7 +35,7 @@ class Visit:
 
     async def go(self, folder: str = "") -> None:
         """Open the page of a folder (a prefix) and wait until it is shown."""
-        await self.page.goto(f"{self.server.url}/?prefix={folder}")
+        await self.page.goto(f"{self.url}/?prefix={folder}")
         await self.shown()
 
     async def shown(self) -> None:
@@ -65,15 +68,34 @@ class Visit:
             shown = await self.page.locator(".upload").all_inner_texts()
             raise AssertionError(f"{count} uploads are not done; shown: {shown}") from None
 
-    async def slow_down(self, bytes_per_second: int) -> None:
-        """Let uploads pass at this rate; -1 for as fast as they go."""
-        if self._network is None:
-            self._network = await self.page.context.new_cdp_session(self.page)
-            await self._network.send("Network.enable")
-        conditions = {"offline": False, "latency": 0, "downloadThroughput": -1}
-        await self._network.send(
-            "Network.emulateNetworkConditions", {**conditions, "uploadThroughput": bytes_per_second}
-        )
+    def upload(self, name: str) -> Locator:
+        """The row of the upload of this name."""
+        return self.page.locator(".upload", has_text=name)
+
+    async def press(self, action: str, name: str) -> None:
+        """Press a button of an upload."""
+        await self.page.get_by_role("button", name=f"{action} {name}", exact=True).click()
+
+    def content(self, key: str) -> bytes:
+        """What the server sends for a key."""
+        return self._fetch(f"/v1/files/{quote(key)}")
+
+    def stored_as(self, key: str) -> dict[str, Any]:
+        """What the server knows of a stored file."""
+        [file] = json.loads(self._fetch(f"/v1/files?prefix={quote(key)}"))["files"]
+        found: dict[str, Any] = file
+        return found
+
+    def unfinished(self, key: str) -> list[dict[str, Any]]:
+        """The uploads to a key that the server has and that are not ended."""
+        uploads: list[dict[str, Any]]
+        uploads = json.loads(self._fetch(f"/v1/uploads?key={quote(key)}"))["uploads"]
+        return uploads
+
+    def _fetch(self, path: str) -> bytes:
+        with urllib.request.urlopen(f"{self.server.url}{path}") as answer:
+            body: bytes = answer.read()
+            return body
 
     async def axe(self, exclude: str = "#none") -> list[str]:
         """What axe finds wrong with the page as it is now."""
@@ -87,6 +109,14 @@ class Visit:
             for violation in found["violations"]
             for node in violation["nodes"]
         ]
+
+
+def made(folder: Path, files: dict[str, bytes]) -> Path:
+    """Lay files into a folder of this machine, to be added to the page."""
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
 
 
 OpenVisit = Callable[..., Awaitable[Visit]]

@@ -2,6 +2,7 @@
 
 import { fileUrl } from "./keys.js";
 
+const TUS = { "Tus-Resumable": "1.0.0" };
 const UNREACHABLE = "The server cannot be reached. Check that it is running, then try again.";
 
 /** An error to show: the server's problem document (RFC 9457), or what happened on the way to it. */
@@ -86,6 +87,41 @@ export async function remove(key) {
     await call(fileUrl(key), { method: "DELETE" });
   } catch (error) {
     if (error.status !== 404) throw error;
+  }
+}
+
+/** Whether exactly the bytes of `file` are stored under a key; for small files, it reads them. */
+export async function holds(key, file) {
+  try {
+    const response = await call(fileUrl(key));
+    if (Number(response.headers.get("Content-Length")) !== file.size) {
+      await response.body?.cancel();
+      return false;
+    }
+    const [theirs, ours] = (await Promise.all([response.arrayBuffer(), file.arrayBuffer()])).map((data) => new Uint8Array(data));
+    return theirs.length === ours.length && theirs.every((byte, index) => byte === ours[index]);
+  } catch {
+    return false;
+  }
+}
+
+/** The upload at `url`, which is one to `key`: `{offset, length, active, …}`; `null` once it has ended. Asking disturbs nobody. */
+export async function openUpload(key, url) {
+  const { uploads } = await (await call(`/v1/uploads?${new URLSearchParams({ key })}`)).json();
+  return uploads.find(({ id }) => url.endsWith(`/${id}`)) ?? null;
+}
+
+/** How an upload has ended: nothing if well, else the Problem it ended with. */
+export async function endOf(url) {
+  await call(url, { headers: TUS });
+}
+
+/** Have the server forget an upload and what has arrived of it, even if the page is left meanwhile. */
+export async function discard(url) {
+  try {
+    await call(url, { method: "DELETE", headers: TUS, keepalive: true });
+  } catch (error) {
+    if (error.status !== 404 && error.status !== 410) throw error;
   }
 }
 

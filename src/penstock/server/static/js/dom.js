@@ -2,6 +2,15 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** The sprite becomes a part of the page: browsers fetch another file's icons anew, also when no connection is left. */
+async function startIcons() {
+  const text = await (await fetch("/static/icons.svg")).text();
+  const sprite = document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
+  sprite.setAttribute("hidden", "");
+  document.body.append(sprite);
+}
+startIcons();
+
 /** An element with properties (class, on, any attribute) and children. */
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
@@ -20,7 +29,7 @@ export function icon(name, extra = "") {
   svg.setAttribute("class", `icon ${extra}`.trim());
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `/static/icons.svg#${name}`);
+  use.setAttribute("href", `#${name}`);
   svg.append(use);
   return svg;
 }

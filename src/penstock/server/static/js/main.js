@@ -13,6 +13,7 @@ import { currentPrefix, followRoute } from "./route.js";
 import { takeIn } from "./uploads/intake.js";
 import { Panel } from "./uploads/panel.js";
 import { UploadQueue } from "./uploads/queue.js";
+import { recall } from "./uploads/recall.js";
 import { startSources } from "./uploads/sources.js";
 
 const REFRESH_MS = 1500;
@@ -51,7 +52,7 @@ async function showServer() {
   try {
     const { version, limits } = await serverInfo();
     setText(byId("server-name"), `Penstock ${version}`);
-    queue.maxBody = limits?.max_body ?? null;
+    queue.maxSize = limits?.max_body ?? null;
   } catch { /* the listing already says so if the server is gone */ }
 }
 
@@ -67,3 +68,4 @@ followUploads();
 followRoute((prefix) => show(prefix, { focus: true }));
 show(currentPrefix());
 showServer();
+recall(queue);

@@ -22,17 +22,34 @@ function askToReplace(folder, taken, total) {
   });
 }
 
+/** Each file with its key, and with the upload it goes on with if it had been on its way there before. */
+function named(queue, folder, found) {
+  const stopped = queue.resumable;
+  return found.map(({ file, path }) => {
+    const key = folder + path;
+    return { file, key, replace: false, resumes: stopped.find((upload) => upload.key === key && upload.isOf(file)) };
+  });
+}
+
+/** What began so as not to replace anything cannot be gone on with to replace something. */
+function replaceWith(queue, item) {
+  if (item.resumes) queue.discard(item.resumes);
+  Object.assign(item, { replace: true, resumes: undefined });
+}
+
 /** Queue `found` (`[{file, path}]`) into `folder` (a prefix). */
 export async function takeIn(queue, folder, found) {
   if (found.length === 0) return notify("There was no file in what was added");
-  let items = found.map(({ file, path }) => ({ file, key: folder + path, replace: false }));
+  let items = named(queue, folder, found);
+  // What has been answered when it began is not asked again.
+  const open = items.filter(({ resumes }) => !resumes?.replace);
   try {
-    const taken = await takenKeys(folder, items.map(({ key }) => key));
+    const taken = await takenKeys(folder, open.map(({ key }) => key));
     if (taken.size) {
       const answer = await askToReplace(folder, taken, items.length);
       if (!answer) return undefined;
       if (answer === "skip") items = items.filter(({ key }) => !taken.has(key));
-      for (const item of items) item.replace = taken.has(item.key);
+      for (const item of items) if (taken.has(item.key)) replaceWith(queue, item);
     }
   } catch (error) {
     return notifyProblem("The upload could not begin", error);
