@@ -4,6 +4,8 @@
     python -m bench file ranges            only these; --list names all
     python -m bench --size 256MiB --runs 9 smaller and more often
     python -m bench --quick                tiny: proves that the benchmarks themselves work
+    python -m bench tus-kills --kills 200  what becomes of uploads when the server is killed
+    python -m bench upload-crowd --uploads 5000 --seconds 60
 
 Every benchmark starts its servers afresh, checks one answer of each by its hash, and then measures
 them in turn (A B C A B C …), so that a busy moment of the machine hits all alike. The client is
@@ -30,14 +32,24 @@ from pathlib import Path
 
 from pydantic import ByteSize, TypeAdapter
 
-from bench import crowd, flatness, table
+from bench import crowd, flatness, kills, table, takeover, upload_crowd
 from bench.cases import BENCHMARKS
 from bench.corpus import Corpus
+from bench.effort import QUICK, Effort
 from bench.measure import machine
 from bench.peers.server import PeerMissing
 
-NAMES = (*BENCHMARKS, flatness.NAME, crowd.NAME)
+# What is no comparison of rounds: each has a way of its own to run and to be told.
+_OTHERS = {room.NAME: room for room in (takeover, kills, flatness, crowd, upload_crowd)}
+NAMES = (*BENCHMARKS, *_OTHERS)
 RESULTS = Path(__file__).with_name("results")
+_EFFORTS: tuple[tuple[str, type, str], ...] = (
+    ("runs", int, "rounds"),
+    ("patience", float, "seconds after which tus-resume gives a server up"),
+    ("kills", int, "of each server in tus-kills"),
+    ("uploads", int, "at once in upload-crowd"),
+    ("seconds", float, "that each of them takes"),
+)
 _SIZES: TypeAdapter[ByteSize] = TypeAdapter(ByteSize)
 
 
@@ -57,16 +69,20 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", help="benchmarks to run; all if none")
     parser.add_argument("--list", action="store_true", help="name the benchmarks")
     parser.add_argument("--size", type=_SIZES.validate_python, default="1GiB", help="of the file")
-    parser.add_argument("--runs", type=int, default=5, help="rounds (default: 5)")
+    for name, kind, meaning in _EFFORTS:
+        default = getattr(Effort, name)
+        explained = f"{meaning} (default: {default})"
+        parser.add_argument(f"--{name}", type=kind, default=default, help=explained)
     parser.add_argument("--dir", help="where the files go (default: the temporary folder)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the report goes")
-    parser.add_argument("--quick", action="store_true", help="8 MiB, one round")
+    parser.add_argument("--quick", action="store_true", help="8 MiB, one round, few of all else")
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - set(NAMES):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}: {', '.join(NAMES)}")
     options.names = options.names or NAMES
+    options.effort = Effort(**{name: getattr(options, name) for name, _, _ in _EFFORTS})
     if options.quick:
-        options.size, options.runs = ByteSize(8 << 20), 1
+        options.size, options.effort = ByteSize(8 << 20), QUICK
     return options
 
 
@@ -77,7 +93,7 @@ def _run(options: argparse.Namespace, corpus: Corpus) -> None:
     stem = options.results / time.strftime("%Y%m%d-%H%M%S")
     for name in options.names:
         try:
-            text, document = _measured(name, corpus, options.runs)
+            text, document = _measured(name, corpus, options.effort)
         except PeerMissing as missing:
             _say(f"without {name}: {missing}")
             continue
@@ -92,19 +108,16 @@ def _run(options: argparse.Namespace, corpus: Corpus) -> None:
     _say(f"written to {stem}.md and .json")
 
 
-def _measured(name: str, corpus: Corpus, runs: int) -> tuple[str, dict[str, object]]:
+def _measured(name: str, corpus: Corpus, effort: Effort) -> tuple[str, dict[str, object]]:
     """One measurement for people and as data.
 
     :raises PeerMissing: something that it needs is not installed.
     """
-    if name == flatness.NAME:
-        growths = flatness.run(corpus, _say)
-        return flatness.comparison(growths), flatness.document(growths)
-    if name == crowd.NAME:
-        peaks = crowd.run(corpus, _say)
-        return crowd.comparison(peaks), crowd.document(peaks)
+    if (room := _OTHERS.get(name)) is not None:
+        found = room.run(corpus, effort, _say)
+        return room.comparison(found), room.document(found)
     benchmark = BENCHMARKS[name]
-    results = benchmark.run(corpus, runs, _say)
+    results = benchmark.run(corpus, effort.runs, _say)
     return table.comparison(benchmark, results), table.document(benchmark, results)
 
 

@@ -65,6 +65,21 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def wrong_bytes(path: Path, wanted: Path) -> int:
+    """At how many places a file differs from another, those that one of them lacks included."""
+    wrong = abs(path.stat().st_size - wanted.stat().st_size)
+    with path.open("rb") as found, wanted.open("rb") as right:
+        while (piece := found.read(MIB)) and (other := right.read(len(piece))):
+            if piece[: len(other)] != other:
+                wrong += _differences(piece[: len(other)], other)
+    return wrong
+
+
+def _differences(one: bytes, two: bytes) -> int:
+    both = int.from_bytes(one) ^ int.from_bytes(two)
+    return len(one) - both.to_bytes(len(one)).count(0)
+
+
 def folder_digests(folder: Path) -> dict[str, str]:
     """The digest of every file by its name below ``folder``'s parent, as a ZIP names it."""
     return {

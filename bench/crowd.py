@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from bench.cases.urls import Wanted, start_origin
 from bench.cases.zips import files
 from bench.corpus import Corpus
+from bench.effort import Effort
 from bench.peers.penstock import PenstockUrls
 from bench.peers.server import Server
 from bench.rounds import run_client
@@ -28,7 +29,7 @@ class Peak:
     rss: int
 
 
-def run(corpus: Corpus, say: Callable[[str], None]) -> list[Peak]:
+def run(corpus: Corpus, _effort: Effort, say: Callable[[str], None]) -> list[Peak]:
     """10 URLs of 1 MiB for one client, then 1,000 (for 1 GiB) for one, and for 20 at once.
 
     :raises PeerMissing: there is no server to fetch from.

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 from bench.client import Job
 from bench.corpus import Corpus
+from bench.effort import Effort
 from bench.peers.penstock import Penstock
 from bench.peers.server import Server
 from bench.rounds import run_client
@@ -24,7 +25,7 @@ class Growth:
     large_rss: int
 
 
-def run(corpus: Corpus, say: Callable[[str], None]) -> list[Growth]:
+def run(corpus: Corpus, _effort: Effort, say: Callable[[str], None]) -> list[Growth]:
     """A sixteenth of the corpus' size (64 MiB) against four times it (4 GiB), sparse files."""
     small, large = corpus.size // 16, corpus.size * 4
     growths = []

@@ -21,6 +21,16 @@ def peak_rss(pid: int) -> int:
     return sum(_status(member, "VmHWM") for member in tree(pid))
 
 
+def rss(pid: int) -> int:
+    """The memory, in bytes, that a process and its children hold now (``VmRSS``)."""
+    return sum(_status(member, "VmRSS") for member in tree(pid))
+
+
+def descriptors(pid: int) -> int:
+    """How many files and sockets a process holds open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
 def tree(pid: int) -> list[int]:
     """The process and all that descend from it."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

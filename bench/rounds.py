@@ -1,6 +1,7 @@
 """One benchmark: every server in turn, round after round."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -106,8 +107,12 @@ class Benchmark:
 
 def run_client(job: client.Job) -> dict[str, float]:
     """Do a job with the load generator, in its own process."""
-    command = [sys.executable, "-S", client.__file__]
-    done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True)
+    # -S, because it needs nothing that is installed, and so starts fast.
+    command = [sys.executable, "-S", "-m", client.__name__]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    done = subprocess.run(
+        command, input=json.dumps(job), capture_output=True, text=True, env=environment
+    )
     if done.returncode:
         raise RuntimeError(f"{job['kind']} {job['path']} failed:\n{done.stderr}")
     answer: dict[str, float] = json.loads(done.stdout)

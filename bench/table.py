@@ -14,11 +14,15 @@ def comparison(benchmark: Benchmark, results: Sequence[Result]) -> str:
     """
     ours = results[: benchmark.ours]
     rows = [_head(benchmark, ours), *(_row(benchmark, ours, result) for result in results)]
-    rows.insert(1, ["---"] * len(rows[0]))
-    table = [f"| {' | '.join(row)} |" for row in rows]
     notes = [f"- {result.server}: {result.note}" for result in results]
     payload = f"{ours[0].payload / (1 << 20):,.0f} MiB a run, {len(ours[0].seconds)} runs"
-    return "\n".join((f"## {benchmark.title}", "", payload, "", *table, "", *notes, ""))
+    return "\n".join((f"## {benchmark.title}", "", payload, "", *grid(rows), "", *notes, ""))
+
+
+def grid(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table, the first row being its head."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return [lines[0], f"| {' | '.join(['---'] * len(rows[0]))} |", *lines[1:]]
 
 
 def document(benchmark: Benchmark, results: Sequence[Result]) -> dict[str, object]:

@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -28,13 +29,16 @@ class Penstock(Server):
         settings = {
             "data": str(self.scratch / "data"),
             "store": self.root.as_uri(),
-            "port": "0",
+            "port": str(self.port),
             # The corpus lies in the folder as if it had been uploaded: with its CRC-32s known,
             # once the answers have been checked.
             "zip_read_first": "1TiB",
             **self.settings,
         }
         return {f"PENSTOCK_{name.upper()}": value for name, value in settings.items()}
+
+    def first_port(self) -> int:
+        return 0
 
     def ready(self) -> None:
         assert self._process is not None
@@ -61,6 +65,12 @@ class Penstock(Server):
     def urls_path(self) -> str:
         return "/v1/zip"
 
+    def tus_path(self) -> str:
+        return "/v1/uploads"
+
+    def tus_file(self, key: str, _path: str) -> Path:
+        return self.root / key
+
 
 class PenstockWithoutSha256(Penstock):
     """The CRC-32 is taken all the same: ZIPs need it."""
@@ -68,6 +78,13 @@ class PenstockWithoutSha256(Penstock):
     name = "penstock, no sha-256"
     note = "PENSTOCK_SHA256=false; the CRC-32 is still taken"
     settings: ClassVar[dict[str, str]] = {"sha256": "false"}
+
+
+class PenstockCrowded(Penstock):
+    """Takes more transfers at once than by default."""
+
+    note = "PENSTOCK_MAX_TRANSFERS=20000, otherwise the defaults"
+    settings: ClassVar[dict[str, str]] = {"max_transfers": "20000"}
 
 
 class PenstockFast(Penstock):

@@ -65,12 +65,29 @@ class Server:
         """Where ``{"urls": [{"url", "name"}, …]}`` is posted to, to get them as one stored ZIP."""
         return "/zip"
 
+    def tus_path(self) -> str:
+        """Where a tus upload is created."""
+        return "/files"
+
+    def tus_file(self, _key: str, path: str) -> Path:
+        """Where the bytes of a finished tus upload lie; ``path`` is that of its URL."""
+        return self.root / path.rpartition("/")[2]
+
     def learn(self, key: str) -> None:
         """Let the server find out beforehand what it would know of an uploaded file."""
 
     def __enter__(self) -> Self:
         self.scratch.mkdir(parents=True, exist_ok=True)
-        self.port = _free_port()
+        self.port = self.first_port()
+        self.start()
+        return self
+
+    def first_port(self) -> int:
+        """A port to be started on; 0 if the server itself picks one and says which."""
+        return _free_port()
+
+    def start(self) -> None:
+        """Run the process, on ``self.port``, until it accepts connections."""
         command = self.command()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -86,7 +103,6 @@ class Server:
         except BaseException:
             self.__exit__()
             raise
-        return self
 
     def ready(self) -> None:
         """Wait until the server accepts connections."""
@@ -106,10 +122,20 @@ class Server:
         if self._process.poll() is not None:
             raise RuntimeError(f"{self.name} ended by itself:\n{self.log.read_text()[-2000:]}")
 
+    def kill(self) -> None:
+        """End it as a crash does, with SIGKILL; it can be started again on the same port."""
+        if self._process is not None:
+            self._process.kill()
+        self._end()
+
     def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+        self._end()
+
+    def _end(self) -> None:
         if self._process is None:
             return
-        self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(timeout=20)
         except subprocess.TimeoutExpired:

@@ -3,10 +3,11 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench import crowd, flatness
+from bench import crowd, flatness, kills, takeover, upload_crowd
 from bench.__main__ import main
 from bench.cases import BENCHMARKS
 from bench.measure import cpu_seconds, peak_rss
@@ -14,7 +15,7 @@ from bench.table import spread
 
 TINY = ["--size", "1MiB", "--runs", "1"]
 # Each differs from another one by numbers alone.
-_ALIKE = {"deflate-1000", "deflate-20000", "urls-1000"}
+_ALIKE = {"deflate-1000", "deflate-20000", "urls-1000", "tus"}
 
 
 @pytest.mark.timeout(300)  # the first one may have to compile Go's standard library
@@ -61,6 +62,56 @@ def test_memory_grows_neither_with_the_urls_nor_much_with_the_clients(
     # What is read ahead for one client, not what all its URLs have.
     assert many - few < 16 << 20
     assert crowded - few < 20 * (16 << 20)
+
+
+@pytest.mark.timeout(300)  # the peers may have to be fetched
+def test_a_silent_upload_is_resumed_and_what_does_not_let_go_is_given_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *peers = measured(takeover.NAME, tmp_path, "--patience", "8")
+
+    (resumed,) = first["rounds"]
+    assert first["server"] == "penstock"
+    assert resumed["told"] == first["sent"]
+    assert resumed["head"] < resumed["done"] < 8
+    assert not any(one["wrong"] for server in (first, *peers) for one in server["rounds"])
+    skip_without_peers(capsys)
+
+
+@pytest.mark.timeout(300)
+def test_uploads_through_kills_end_right_or_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *peers = measured(kills.NAME, tmp_path, "--kills", "4")
+
+    assert first["server"] == "penstock"
+    assert (first["wrong_files"], first["lost"], first["taken_back"]) == (0, 0, 0)
+    assert {server["kills"] for server in (first, *peers)} == {4}
+    assert all(server["uploads"] + server["lost"] > 2 for server in (first, *peers))
+    skip_without_peers(capsys)
+
+
+def test_a_crowd_of_slow_uploads_ends_with_every_byte(tmp_path: Path) -> None:
+    (crowd,) = measured(upload_crowd.NAME, tmp_path, "--uploads", "30", "--seconds", "1")
+
+    assert crowd["errors"] == []
+    assert crowd["right"] == 30
+    assert crowd["peak_rss"] >= max(sample["rss"] for sample in crowd["samples"])
+
+
+def measured(name: str, folder: Path, *options: str) -> list[Any]:
+    """The results of one benchmark at a tiny size."""
+    main([name, *TINY, *options, "--dir", str(folder), "--results", str(folder)])
+    (report,) = folder.glob("*.json")
+    (benchmark,) = json.loads(report.read_text())["benchmarks"]
+    results: list[Any] = benchmark["results"]
+    return results
+
+
+def skip_without_peers(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ours has passed; say which could not be compared."""
+    if "without" in (said := capsys.readouterr().err):
+        pytest.skip(said.strip())
 
 
 def test_the_kernel_tells_what_a_process_costs() -> None:
