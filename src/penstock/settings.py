@@ -67,6 +67,16 @@ class Settings(BaseSettings):
     max_ranges: PositiveInt = Field(
         default=32, description="ranges in one request; with more the whole file is sent"
     )
+    compress: bool = Field(
+        default=True,
+        description="send text and its like in a content coding (gzip; zstd and br if the extra "
+        "compress is installed) to clients that accept one and ask for no range",
+    )
+    precompressed: bool = Field(
+        default=False,
+        description="send KEY.zst, KEY.br or KEY.gz, if it is not older, as the coded form of KEY; "
+        "only where nobody can put files that are not what their names say",
+    )
     max_form_files: PositiveInt = Field(default=100, description="files in one form")
     max_zip_entries: PositiveInt = Field(default=1_000_000, description="files in one ZIP")
     max_zip_urls: PositiveInt = Field(default=10_000, description="remote files in one ZIP")

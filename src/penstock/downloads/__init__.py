@@ -4,6 +4,7 @@ from penstock.downloads.conditions import (
     RequestFields,
     check_write,
     etag_field,
+    named_first,
     precondition_status,
 )
 from penstock.downloads.plan import Piece, Representation, SendPlan, plan_download
@@ -15,6 +16,7 @@ __all__ = [
     "SendPlan",
     "check_write",
     "etag_field",
+    "named_first",
     "plan_download",
     "precondition_status",
 ]

@@ -1,12 +1,13 @@
 """Conditional requests: RFC 9110 §13, as pure functions of header values."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 
 from penstock.errors import BadRequest
+from penstock.octets.codings import split_tag
 from penstock.stores.interface import Condition
 
 RequestFields = Mapping[str, str]
@@ -52,7 +53,24 @@ def check_write(fields: RequestFields) -> Condition:
     if tags is None:
         raise BadRequest('If-Match must be * or a list of entity tags such as "abc"')
     # A weak tag never matches (strong comparison, RFC 9110 §13.1.1); '' matches no file of ours.
-    return Condition(etags=tuple(tag for weak, tag in tags if not weak) or ("",))
+    # Who was sent a version in a coding means that version, whatever the coding.
+    return Condition(etags=tuple(split_tag(tag)[0] for weak, tag in tags if not weak) or ("",))
+
+
+def named_first(fields: RequestFields, version: str, codings: Sequence[str]) -> list[str]:
+    """``codings``, but those first that the request's conditions name for this version.
+
+    Which representation a condition is held against is the server's choice: it takes the one that
+    the client has, so that it need not be sent again in another coding.
+    """
+    named = {
+        coding
+        for field in ("If-Match", "If-None-Match")
+        for _, tag in parse_etags(fields.get(field, "")) or ()
+        for of, coding in [split_tag(tag)]
+        if of == version
+    }
+    return sorted(codings, key=lambda coding: coding not in named)
 
 
 def precondition_status(

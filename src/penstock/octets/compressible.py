@@ -1,9 +1,9 @@
-"""Which files are compressed already, so that deflating them would only cost time.
+"""Which files are compressed already, so that deflating would only cost time, and which shrink.
 
 By name and media type, after IANA's list of media types, Apache's ``mime.types`` and the formats'
-own descriptions. What is not named here need not shrink: whoever compresses tries a sample. Left
-out is what means two things (``.ts``, ``.mts`` and ``.key`` are films and slides, but more often
-source code and keys) and what is compressed in part or at choice (PDF, TIFF, Parquet).
+own descriptions. What is in neither list may shrink or not: whoever compresses tries a sample.
+Left out is what means two things (``.ts``, ``.mts`` and ``.key`` are films and slides, but more
+often source code and keys) and what is compressed in part or at choice (PDF, TIFF, Parquet).
 """
 
 from typing import Final
@@ -38,8 +38,23 @@ _PLAIN_SOUND: Final = """
     audio/aiff audio/basic audio/l16 audio/l24 audio/midi audio/sp-midi audio/vnd.wave audio/wav
     audio/wave audio/x-aiff audio/x-midi audio/x-wav
 """
-_extensions, _types, _plain_sound = (
-    frozenset(words.split()) for words in (_EXTENSIONS, _TYPES, _PLAIN_SOUND)
+# Text by other names, and what is made of tables, numbers or code without a compression of its own.
+_SHRINKING: Final = """
+    application/dash+xml application/ecmascript application/graphql application/javascript
+    application/json application/msword application/n-quads application/n-triples
+    application/postscript application/rtf application/sparql-query application/sql
+    application/toml application/trig application/vnd.apple.mpegurl
+    application/vnd.ms-excel application/vnd.ms-fontobject application/vnd.ms-powerpoint
+    application/wasm application/x-csh application/x-javascript application/x-latex
+    application/x-ndjson application/x-perl application/x-php application/x-sh
+    application/x-subrip application/x-tex application/x-troff application/x-x509-ca-cert
+    application/xml application/xml-dtd application/yaml application/x-yaml font/otf font/ttf
+    font/sfnt image/bmp image/vnd.microsoft.icon image/x-icon model/gltf-binary model/obj
+    model/stl model/step
+"""
+_SHRINKING_SUFFIXES: Final = ("+json", "+xml", "+yaml", "+json-seq")  # RFC 6839, RFC 9512, RFC 8091
+_extensions, _types, _plain_sound, _shrinking = (
+    frozenset(words.split()) for words in (_EXTENSIONS, _TYPES, _PLAIN_SOUND, _SHRINKING)
 )
 
 
@@ -48,9 +63,24 @@ def is_compressed(name: str, content_type: str | None = None) -> bool:
     stem, dot, extension = name.rpartition("/")[2].rpartition(".")
     if stem and dot and extension.lower() in _extensions:
         return True
-    media_type = (content_type or "").partition(";")[0].strip().lower()
+    media_type = _bare(content_type or "")
     if media_type in _types or media_type.endswith(_SUFFIXES):
         return True
     if media_type in _plain_sound or media_type.endswith("xml"):
         return False  # XML: the flat forms of office documents
     return media_type.startswith(_FAMILIES)
+
+
+def is_compressible(content_type: str) -> bool:
+    """Does the media type say that the bytes shrink: is it text, or something of its kind?"""
+    media_type = _bare(content_type)
+    return (
+        media_type.startswith("text/")
+        or media_type in _shrinking
+        or media_type.endswith(_SHRINKING_SUFFIXES)
+    )
+
+
+def _bare(content_type: str) -> str:
+    """The media type without its parameters."""
+    return content_type.partition(";")[0].strip().lower()

@@ -6,7 +6,7 @@ from functools import partial
 from aiohttp import web
 
 from penstock.server import files, forms, health, middleware, pages, zips
-from penstock.server.compat import file_service, file_streaming, stream_download
+from penstock.server.compat import file_service, file_streaming, file_upload, stream_download
 from penstock.server.draft import routes as draft
 from penstock.server.receiving import expect_later
 from penstock.server.services import SERVICES, Services
@@ -49,6 +49,7 @@ def build_app(services: Services) -> web.Application:
         add(method, "/stream-upload", file_streaming.stream_upload)
         add(method, "/file-upload", file_streaming.file_upload)
     add("POST", "/upload", file_service.upload)
+    get("/download/{name}", file_upload.download)
     get("/", pages.index)
     get("/docs", pages.docs)
     get("/openapi.yaml", pages.contract)

@@ -1,34 +1,24 @@
 """``/v1/files/{key}``: put, get and delete one file; ``/v1/files``: list."""
 
-from functools import partial
-
 from aiohttp import web
 
 from penstock.downloads import Representation, check_write
 from penstock.errors import BadRequest
 from penstock.octets.digests import verify, wants_sha256
+from penstock.server.content import Content, opened
 from penstock.server.draft.answers import limits_told
 from penstock.server.draft.fields import draft_of
 from penstock.server.draft.routes import create_at
-from penstock.server.media import content_type_of, disposition_of, given_type
+from penstock.server.media import SAFETY, content_type_of, disposition_of, given_type
 from penstock.server.receiving import body_of, check_body
-from penstock.server.sending import SendSpan, answer
+from penstock.server.representations import answer_best
 from penstock.server.services import services_of
 from penstock.server.stored import stored_answer
 from penstock.server.uploads.intake import body_length, held, take_in, whole_digest
 from penstock.server.urls import content_disposition, file_json, key_of
-from penstock.server.wire import Wire
 from penstock.stores.early import check_early
-from penstock.stores.interface import FileInfo, OpenFile, Store
-from penstock.threads import open_in_thread
 from penstock.uploads import Creation
 
-# Stored files are strangers: the browser must neither guess their type nor let them run script.
-_SAFETY = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; img-src 'self'; media-src 'self'; "
-    "style-src 'unsafe-inline'; sandbox",
-}
 _MOST_LISTED = 1000
 
 
@@ -98,16 +88,8 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     if _wants_digest(request):
         await services.store.checksum(key)
     with services.traffic:
-        if services.local_files is None:
-            info = await services.store.stat(key)
-            return await _answer(request, info, partial(_send_read, services.store, info))
-        opened = services.local_files.open_cached(key)
-        if opened is None:
-            opened = await open_in_thread(partial(services.local_files.open_file, key), _close)
-        try:
-            return await _answer(request, opened.info, partial(_send_opened, opened))
-        finally:
-            opened.close()
+        async with opened(services, key) as content:
+            return await _answer(request, content)
 
 
 async def delete_file(request: web.Request) -> web.Response:
@@ -151,25 +133,13 @@ def _limit(value: str | None) -> int:
     return int(value)
 
 
-async def _answer(request: web.Request, info: FileInfo, send: SendSpan) -> web.StreamResponse:
+async def _answer(request: web.Request, content: Content) -> web.StreamResponse:
+    info = content.info
     content_type = content_type_of(info)
     what = Representation(info.size, info.etag, info.modified_ns, content_type, info.sha256)
     kind = disposition_of(content_type)
     if request.query_string and request.query.get("download", "0") not in ("", "0"):
         kind = "attachment"
     name = info.key.rpartition("/")[2]
-    headers = {**_SAFETY, "Content-Disposition": content_disposition(kind, name)}
-    return await answer(request, what, headers, send)
-
-
-def _close(opened: OpenFile) -> None:
-    opened.close()
-
-
-async def _send_opened(opened: OpenFile, wire: Wire, start: int, stop: int) -> None:
-    await wire.send_file(opened.fd, start, stop)
-
-
-async def _send_read(store: Store, info: FileInfo, wire: Wire, start: int, stop: int) -> None:
-    async for data in store.read(info.key, start, stop, etag=info.etag):
-        await wire.send(data)
+    headers = {**SAFETY, "Content-Disposition": content_disposition(kind, name)}
+    return await answer_best(request, content, what, headers)

@@ -5,6 +5,13 @@ import re
 from penstock.octets.media_types import DEFAULT, type_by_name
 from penstock.stores.interface import FileInfo
 
+# Stored files are strangers: the browser must neither guess their type nor let them run script.
+SAFETY = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; media-src 'self'; "
+    "style-src 'unsafe-inline'; sandbox",
+}
+
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"[ !#-\[\]-~]*"'
 _MEDIA_TYPE = re.compile(rf"{_WORD}/{_WORD}[ \t]*(;[ \t]*{_WORD}=({_WORD}|{_QUOTED})[ \t]*)*")

@@ -34,6 +34,11 @@ async def answer(
     :raises PreconditionFailed: If-Match or If-Unmodified-Since says no.
     :raises RangeNotSatisfiable: with the ``Content-Range`` that tells the size.
     """
+    return await carry_out(request, planned(request, what), headers, send_span)
+
+
+def planned(request: web.Request, what: Representation) -> SendPlan:
+    """What to answer to a GET or HEAD for ``what``; raises as :func:`answer` does."""
     settings = services_of(request).settings
     plan = plan_download(request.headers, what, now=time.time(), most_ranges=settings.max_ranges)
     # Only a GET or HEAD has "not modified" for an answer (RFC 9110 §13.1.2).
@@ -43,6 +48,17 @@ async def answer(
         raise RangeNotSatisfiable(
             f"the file has {what.size:,} bytes; ask for a range within", headers=plan.headers
         )
+    return plan
+
+
+async def carry_out(
+    request: web.Request,
+    plan: SendPlan,
+    headers: dict[str, str],
+    send_span: SendSpan | None = None,
+) -> web.StreamResponse:
+    """Send what ``plan`` says; ``send_span`` is needed if it has spans."""
+    stall_timeout = services_of(request).settings.stall_timeout
     response = web.StreamResponse(status=plan.status, headers=plan.headers | headers)
     if plan.status != 304:
         response.content_length = plan.length
@@ -51,7 +67,7 @@ async def answer(
         await response.prepare(request)
         request[BEGUN] = response
         if has_body:
-            await _send_pieces(request, plan, send_span, settings.stall_timeout)
+            await _send_pieces(request, plan, send_span, stall_timeout)
     await response.write_eof()
     return response
 
@@ -74,8 +90,15 @@ async def answer_chunked(
             "the length of this is not known beforehand, so it needs HTTP/1.1; "
             "behind nginx say proxy_http_version 1.1"
         )
-    fields = {"Accept-Ranges": "none", "Trailer": trailer}
-    response = web.StreamResponse(headers=headers | fields)
+    fields = headers | {"Accept-Ranges": "none", "Trailer": trailer}
+    return await send_chunked(request, 200, fields, send_all)
+
+
+async def send_chunked(
+    request: web.Request, status: int, headers: dict[str, str], send_all: SendAll
+) -> web.StreamResponse:
+    """Send a body of which nobody knows the length, to a client that speaks HTTP/1.1."""
+    response = web.StreamResponse(status=status, headers=headers)
     response.enable_chunked_encoding()
     await response.prepare(request)
     request[BEGUN] = response
@@ -93,12 +116,13 @@ async def answer_chunked(
 
 
 async def _send_pieces(
-    request: web.Request, plan: SendPlan, send_span: SendSpan, stall_timeout: float
+    request: web.Request, plan: SendPlan, send_span: SendSpan | None, stall_timeout: float
 ) -> None:
     async with Wire(request, stall_timeout) as wire:
         try:
             for piece in plan.pieces:
                 if isinstance(piece, Span):
+                    assert send_span is not None
                     await send_span(wire, piece.start, piece.stop)
                 else:
                     await wire.send(piece, more=True)

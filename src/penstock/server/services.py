@@ -1,6 +1,7 @@
 """What the routes need, handed in by the wiring."""
 
 import asyncio
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -99,3 +100,8 @@ SERVICES = web.AppKey("services", Services)
 def services_of(request: web.Request) -> Services:
     """The services of the application that handles ``request``."""
     return request.app[SERVICES]
+
+
+def cpu_of(request: web.Request) -> Executor:
+    """The threads for work that only takes the processor, such as compressing."""
+    return services_of(request).sources.deflating

@@ -19,11 +19,19 @@ _UNSAFE_IN_QUOTES = re.compile(r'[^\x20-\x7e]|["\\%]')
 
 
 def key_of(request: web.Request) -> str:
-    """The key in the path of ``/v1/files/{key}``; percent-encoded octets are UTF-8.
+    """The key in the path of ``/v1/files/{key}``.
 
     :raises BadKey: it cannot name a file.
     """
-    octets = unquote_to_bytes(request.rel_url.raw_path.removeprefix(FILES))
+    return key_below(request, FILES)
+
+
+def key_below(request: web.Request, prefix: str) -> str:
+    """The key that the path has behind ``prefix``; percent-encoded octets are UTF-8.
+
+    :raises BadKey: it cannot name a file.
+    """
+    octets = unquote_to_bytes(request.rel_url.raw_path.removeprefix(prefix))
     try:
         return check_key(octets.decode())
     except UnicodeDecodeError:

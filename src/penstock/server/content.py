@@ -1,0 +1,132 @@
+"""The bytes of one stored file for one answer: sent as they are, or worked on block by block."""
+
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from concurrent.futures import Executor
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Protocol, TypeVar
+
+from penstock.errors import SourceChanged
+from penstock.server.services import Services
+from penstock.server.wire import Wire, in_page_cache
+from penstock.stores.interface import FileInfo, OpenFile, Store
+from penstock.threads import in_pool, open_in_thread, to_the_end, use_in_thread
+
+T = TypeVar("T")
+
+BLOCK: Final = 512 << 10
+"""Bytes that are worked on by one trip to a thread, and held for it."""
+
+
+class Content(Protocol):
+    """One version of a file."""
+
+    @property
+    def info(self) -> FileInfo: ...
+
+    async def send(self, wire: Wire, start: int, stop: int) -> None:
+        """Send the bytes ``start`` to ``stop`` as they are.
+
+        :raises SourceChanged: they are not there any more.
+        """
+
+    def each(
+        self, start: int, stop: int, work: Callable[[bytes], T], pool: Executor
+    ) -> AsyncGenerator[T, None]:
+        """What ``work`` makes of each block of the bytes ``start`` to ``stop``, in order.
+
+        All blocks have ``BLOCK`` bytes but the last. ``work`` runs in a thread of ``pool``. Raises
+        likewise.
+        """
+
+
+@asynccontextmanager
+async def opened(services: Services, key: str) -> AsyncIterator[Content]:
+    """The file at ``key``.
+
+    :raises NotFound: there is none.
+    """
+    local = services.local_files
+    if local is None:
+        yield _Stored(services.store, await services.store.stat(key))
+        return
+    file = local.open_cached(key)
+    if file is None:
+        file = await open_in_thread(partial(local.open_file, key), _close)
+    try:
+        yield _Opened(file)
+    finally:
+        file.close()
+
+
+def _close(file: OpenFile) -> None:
+    file.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """Of a local store: the kernel sends it."""
+
+    file: OpenFile
+
+    @property
+    def info(self) -> FileInfo:
+        return self.file.info
+
+    async def send(self, wire: Wire, start: int, stop: int) -> None:
+        await wire.send_file(self.file.fd, start, stop)
+
+    async def each(
+        self, start: int, stop: int, work: Callable[[bytes], T], pool: Executor
+    ) -> AsyncGenerator[T, None]:
+        fd = self.file.fd
+        for at in range(start, stop, BLOCK):
+            until = min(at + BLOCK, stop)
+            if not in_page_cache(fd, at, until):
+                # The pool is for the processor: nobody waits for the disk there.
+                await use_in_thread(_read, fd, at, until)
+            yield await to_the_end(in_pool(pool, _read_and, work, fd, at, until))
+
+
+def _read_and(work: Callable[[bytes], T], fd: int, start: int, stop: int) -> T:
+    return work(_read(fd, start, stop))
+
+
+def _read(fd: int, start: int, stop: int) -> bytes:
+    data = os.pread(fd, stop - start, start)
+    if len(data) != stop - start:
+        raise SourceChanged("a file became shorter while it was sent")
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Of a store whose files have no descriptors."""
+
+    store: Store
+    info: FileInfo
+
+    async def send(self, wire: Wire, start: int, stop: int) -> None:
+        async for data in self.store.read(self.info.key, start, stop, etag=self.info.etag):
+            await wire.send(data)
+
+    async def each(
+        self, start: int, stop: int, work: Callable[[bytes], T], pool: Executor
+    ) -> AsyncGenerator[T, None]:
+        pieces = self.store.read(self.info.key, start, stop, etag=self.info.etag)
+        async with aclosing(_in_blocks(pieces)) as blocks:
+            async for data in blocks:
+                yield await in_pool(pool, work, data)
+
+
+async def _in_blocks(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    buffer = bytearray()
+    async for data in pieces:
+        buffer += data
+        while len(buffer) >= BLOCK:
+            yield bytes(buffer[:BLOCK])
+            del buffer[:BLOCK]
+    if buffer:
+        yield bytes(buffer)
