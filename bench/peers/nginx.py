@@ -27,6 +27,7 @@ http {{
     fastcgi_temp_path {scratch}/fastcgi;
     uwsgi_temp_path {scratch}/uwsgi;
     scgi_temp_path {scratch}/scgi;
+    {beside}
     server {{
         listen 127.0.0.1:{port};
         root {root};
@@ -39,7 +40,7 @@ http {{
 class Nginx(Server):
     """Static files and ``dav_methods PUT``, which renames a temporary file; it never fsyncs.
 
-    Another kind of nginx has other ``locations``.
+    Another kind of nginx has other ``locations``, and perhaps what must stand ``beside`` them.
     """
 
     name = "nginx"
@@ -48,6 +49,7 @@ class Nginx(Server):
         "client_body_buffer_size 1m; uploads are not fsynced"
     )
 
+    beside = ""
     locations = "location / { dav_methods PUT DELETE; create_full_put_path on; }"
 
     def command(self) -> list[str]:
@@ -58,5 +60,6 @@ class Nginx(Server):
         # Started by root, the workers would become a user who cannot read our files.
         user = "user root;" if os.geteuid() == 0 else ""
         words = {"root": self.root, "scratch": self.scratch, "port": self.port, "user": user}
-        config.write_text(_CONFIG.format(**words, locations=self.locations))
+        beside = self.beside.format(**words)
+        config.write_text(_CONFIG.format(**words, beside=beside, locations=self.locations))
         return [program, "-e", str(self.log), "-c", str(config)]

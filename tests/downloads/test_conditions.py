@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from penstock.downloads.conditions import (
     check_write,
     http_date,
+    named_first,
     precondition_status,
     range_applies,
 )
@@ -101,3 +102,32 @@ def test_no_header_value_breaks_the_parsers(value: str) -> None:
     for name in ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"):
         precondition_status({name: value}, "v1", MODIFIED)
     range_applies({"If-Range": value}, "v1", MODIFIED, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "first"),
+    [
+        ({}, "zstd"),
+        ({"If-None-Match": '"v1-gzip"'}, "gzip"),
+        ({"If-None-Match": 'W/"v1-gzip"'}, "gzip"),
+        ({"If-None-Match": '"v1"'}, "identity"),
+        ({"If-None-Match": '"v1", "v1-zstd"'}, "zstd"),
+        ({"If-None-Match": '"v0-gzip"'}, "zstd"),
+        ({"If-None-Match": '"v1-br"'}, "zstd"),
+        ({"If-Match": '"v1"'}, "identity"),
+        ({"If-Match": '"v1-gzip.9-a"'}, "gzip"),
+        ({"If-Match": "*"}, "zstd"),
+        ({"If-None-Match": "v1-gzip"}, "zstd"),
+    ],
+)
+def test_what_the_client_has_is_chosen_before_what_it_likes(
+    fields: dict[str, str], first: str
+) -> None:
+    chosen = named_first(fields, "v1", ["zstd", "gzip", "identity"])
+
+    assert chosen[0] == first
+    assert sorted(chosen) == ["gzip", "identity", "zstd"]
+
+
+def test_a_write_on_condition_of_a_coded_version_means_the_version() -> None:
+    assert check_write({"If-Match": '"v1-gzip", "v2"'}) == Condition(etags=("v1", "v2"))
