@@ -34,10 +34,16 @@ class Corpus:
         """The key of one file of ``size`` bytes."""
         return self._file("large/file.bin", noise(0, self.size))
 
-    def many(self, folder: str, count: int, size: int, content: Content = noise) -> str:
+    def named(self, name: str, content: Content) -> str:
+        """The key of one more file of ``size`` bytes, with a name of its own."""
+        return self._file(name, content(0, self.size))
+
+    def many(
+        self, folder: str, count: int, size: int, content: Content = noise, extension: str = "bin"
+    ) -> str:
         """A folder of ``count`` files of ``size`` bytes, none below; answers its name."""
         for number in range(count):
-            self._file(f"{folder}/{number:05}.bin", content(number, size))
+            self._file(f"{folder}/{number:05}.{extension}", content(number, size))
         return folder
 
     def sparse(self, key: str, size: int) -> str:

@@ -1,10 +1,10 @@
 """Every benchmark by its name."""
 
-from bench.cases import downloads, tus, uploads, urls, zips
+from bench.cases import codings, downloads, tus, uploads, urls, zips
 from bench.rounds import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
     benchmark.name: benchmark
-    for room in (downloads, uploads, tus, zips, urls)
+    for room in (downloads, codings, uploads, tus, zips, urls)
     for benchmark in room.BENCHMARKS
 }

@@ -32,6 +32,16 @@ class Go(Server):
         return program
 
 
+class GoGzip(Go):
+    """compress/gzip at the level that is made for speed."""
+
+    name = "go, BestSpeed"
+    note = "net/http and compress/gzip at BestSpeed, in the goroutine of the request"
+
+    def coded_path(self, key: str) -> str:
+        return "/gzip" + self.file_path(key)
+
+
 class GoSha256(Go):
     """Digests uploads with crypto/sha256 while it writes them."""
 

@@ -4,12 +4,14 @@
 //	PUT /KEY             a file comes in: temporary file, fsync, rename
 //	GET /zip?prefix=P/   all files below P as one ZIP, made while it is sent; stored, or with
 //	                     &compress=deflate deflated at archive/zip's own level
+//	GET /gzip/KEY        a file, or the one range that is asked for, as a gzip stream (BestSpeed)
 //	POST /zip            {"urls": [{"url": …, "name": …}, …]} as one ZIP, stored
 package main
 
 import (
 	"archive/zip"
 	"bufio"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -34,6 +36,7 @@ func main() {
 	flag.Parse()
 	files := http.FileServer(http.Dir(*root))
 	http.HandleFunc("/zip", sendZip)
+	http.HandleFunc("/gzip/", sendGzip)
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut {
 			receive(w, r)
@@ -111,6 +114,41 @@ func sendZip(w http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil {
 		err = out.Flush()
+	}
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func sendGzip(w http.ResponseWriter, r *http.Request) {
+	file, err := os.Open(filepath.Join(*root, filepath.Clean(r.URL.Path[len("/gzip"):])))
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	first, last, status := int64(0), info.Size()-1, http.StatusOK
+	if wanted := r.Header.Get("Range"); wanted != "" {
+		if _, err := fmt.Sscanf(wanted, "bytes=%d-%d", &first, &last); err != nil {
+			http.Error(w, "Invalid range format", http.StatusBadRequest)
+			return
+		}
+		status = http.StatusPartialContent
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", first, last, info.Size()))
+	}
+	w.Header().Set("Content-Type", "text/plain")
+	w.Header().Set("Content-Encoding", "gzip")
+	w.WriteHeader(status)
+	packed, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	if err == nil {
+		_, err = io.Copy(packed, io.NewSectionReader(file, first, last-first+1))
+	}
+	if err == nil {
+		err = packed.Close()
 	}
 	if err != nil {
 		panic(http.ErrAbortHandler)

@@ -63,3 +63,17 @@ class Nginx(Server):
         beside = self.beside.format(**words)
         config.write_text(_CONFIG.format(**words, beside=beside, locations=self.locations))
         return [program, "-e", str(self.log), "-c", str(config)]
+
+
+class NginxGzip(Nginx):
+    """Compresses whole files; it never does ranges."""
+
+    name = "nginx, gzip 1"
+    note = "worker_processes 1, access_log off, gzip on, gzip_comp_level 1, gzip_buffers 32 16k"
+    locations = """
+        gzip on;
+        gzip_comp_level 1;
+        gzip_types text/plain;
+        gzip_buffers 32 16k;
+        location / { types {} default_type text/plain; }
+    """

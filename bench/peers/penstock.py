@@ -72,6 +72,13 @@ class Penstock(Server):
         return self.root / key
 
 
+class PenstockChunks(Penstock):
+    """By the route that compresses chunks, each by itself."""
+
+    def coded_path(self, key: str) -> str:
+        return "/download/" + quote(key)
+
+
 class PenstockWithoutSha256(Penstock):
     """The CRC-32 is taken all the same: ZIPs need it."""
 

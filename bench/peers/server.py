@@ -57,6 +57,10 @@ class Server:
         """The URL's path of a file, for GET and PUT."""
         return "/" + quote(key)
 
+    def coded_path(self, key: str) -> str:
+        """The URL's path of a file that is to be sent in gzip."""
+        return self.file_path(key)
+
     def zip_path(self, folder: str) -> str:
         """The URL's path of the ZIP of all files in a folder."""
         return f"/zip?prefix={quote(folder)}/{self.zip_query}"
