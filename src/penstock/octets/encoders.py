@@ -15,7 +15,7 @@ from isal import isal_zlib
 
 from penstock.octets.codings import BROTLI, GZIP, ZSTD
 
-_GZIP_LEVEL: Final = 2
+_GZIP_LEVEL: Final = 1
 _ZSTD_LEVEL: Final = 1
 _BROTLI_QUALITY: Final = 1
 _BROTLI_WINDOW: Final = 18  # log2 of bytes; a larger one gains 1 % and costs memory at both ends

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from concurrent.futures import Executor
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import HttpVersion11, web
 
@@ -66,17 +67,13 @@ class Coded:
 
     async def whole(self) -> bytes | None:
         """All of a span of at most one block; ``None`` if it is not smaller."""
-        each = self.content.each(
-            self.span.start, self.span.stop, lambda data: encoded(self.coding, data), self.pool
-        )
-        async with aclosing(each) as blocks:
-            return await anext(blocks, None)
+        work = partial(encoded, self.coding)
+        return await self.content.block(self.span.start, self.span.stop, work, self.pool)
 
     async def pays(self) -> bool:
         """Do samples of the first block get smaller?"""
         stop = min(self.span.start + BLOCK, self.span.stop)
-        async with aclosing(self.content.each(self.span.start, stop, pays, self.pool)) as blocks:
-            return await anext(blocks)
+        return await self.content.block(self.span.start, stop, pays, self.pool)
 
     async def send(self, wire: Wire) -> dict[str, str]:
         """Send it in chunks; the next one is made while one is on its way."""

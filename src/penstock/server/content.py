@@ -32,14 +32,16 @@ class Content(Protocol):
         :raises SourceChanged: they are not there any more.
         """
 
+    async def block(self, start: int, stop: int, work: Callable[[bytes], T], pool: Executor) -> T:
+        """What ``work`` makes of the bytes ``start`` to ``stop``, at most ``BLOCK`` of them.
+
+        ``work`` runs in a thread of ``pool``. Raises likewise.
+        """
+
     def each(
         self, start: int, stop: int, work: Callable[[bytes], T], pool: Executor
     ) -> AsyncGenerator[T, None]:
-        """What ``work`` makes of each block of the bytes ``start`` to ``stop``, in order.
-
-        All blocks have ``BLOCK`` bytes but the last. ``work`` runs in a thread of ``pool``. Raises
-        likewise.
-        """
+        """The same of each block of a longer span, in order. All have ``BLOCK`` bytes but the last."""
 
 
 @asynccontextmanager
@@ -78,16 +80,18 @@ class _Opened:
     async def send(self, wire: Wire, start: int, stop: int) -> None:
         await wire.send_file(self.file.fd, start, stop)
 
+    async def block(self, start: int, stop: int, work: Callable[[bytes], T], pool: Executor) -> T:
+        fd = self.file.fd
+        if not in_page_cache(fd, start, stop):
+            # The pool is for the processor: nobody waits for the disk there.
+            await use_in_thread(_read, fd, start, stop)
+        return await to_the_end(in_pool(pool, _read_and, work, fd, start, stop))
+
     async def each(
         self, start: int, stop: int, work: Callable[[bytes], T], pool: Executor
     ) -> AsyncGenerator[T, None]:
-        fd = self.file.fd
         for at in range(start, stop, BLOCK):
-            until = min(at + BLOCK, stop)
-            if not in_page_cache(fd, at, until):
-                # The pool is for the processor: nobody waits for the disk there.
-                await use_in_thread(_read, fd, at, until)
-            yield await to_the_end(in_pool(pool, _read_and, work, fd, at, until))
+            yield await self.block(at, min(at + BLOCK, stop), work, pool)
 
 
 def _read_and(work: Callable[[bytes], T], fd: int, start: int, stop: int) -> T:
@@ -111,6 +115,10 @@ class _Stored:
     async def send(self, wire: Wire, start: int, stop: int) -> None:
         async for data in self.store.read(self.info.key, start, stop, etag=self.info.etag):
             await wire.send(data)
+
+    async def block(self, start: int, stop: int, work: Callable[[bytes], T], pool: Executor) -> T:
+        pieces = self.store.read(self.info.key, start, stop, etag=self.info.etag)
+        return await in_pool(pool, work, b"".join([data async for data in pieces]))
 
     async def each(
         self, start: int, stop: int, work: Callable[[bytes], T], pool: Executor

@@ -120,11 +120,12 @@ async def _send_pieces(
 ) -> None:
     async with Wire(request, stall_timeout) as wire:
         try:
-            for piece in plan.pieces:
+            last = len(plan.pieces) - 1
+            for number, piece in enumerate(plan.pieces):
                 if isinstance(piece, Span):
                     assert send_span is not None
                     await send_span(wire, piece.start, piece.stop)
                 else:
-                    await wire.send(piece, more=True)
+                    await wire.send(piece, more=number < last)
         finally:
             request[SENT] = wire.sent

@@ -7,7 +7,6 @@ behind the range and a second range are refused; there they are passed over.
 """
 
 import re
-from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
@@ -86,8 +85,7 @@ async def _type_of(request: web.Request, content: Content) -> str:
     if known != DEFAULT or not size:
         return known
     sniff = partial(content_type_of_bytes, name=content.info.key)
-    async with aclosing(content.each(0, size, sniff, cpu_of(request))) as shown:
-        return await anext(shown) or DEFAULT
+    return await content.block(0, size, sniff, cpu_of(request)) or DEFAULT
 
 
 def _span_in(request: web.Request, size: int) -> Span:
