@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Executor
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol, TypeVar
@@ -26,6 +26,9 @@ class Content(Protocol):
     @property
     def info(self) -> FileInfo: ...
 
+    def close(self) -> None:
+        """Free what is held of it."""
+
     async def send(self, wire: Wire, start: int, stop: int) -> None:
         """Send the bytes ``start`` to ``stop`` as they are.
 
@@ -41,26 +44,21 @@ class Content(Protocol):
     def each(
         self, start: int, stop: int, work: Callable[[bytes], T], pool: Executor
     ) -> AsyncGenerator[T, None]:
-        """The same of each block of a longer span, in order. All have ``BLOCK`` bytes but the last."""
+        """The same of each block of a longer span; all have ``BLOCK`` bytes but the last."""
 
 
-@asynccontextmanager
-async def opened(services: Services, key: str) -> AsyncIterator[Content]:
-    """The file at ``key``.
+async def open_content(services: Services, key: str) -> Content:
+    """The file at ``key``; to be closed.
 
     :raises NotFound: there is none.
     """
     local = services.local_files
     if local is None:
-        yield _Stored(services.store, await services.store.stat(key))
-        return
+        return _Stored(services.store, await services.store.stat(key))
     file = local.open_cached(key)
     if file is None:
         file = await open_in_thread(partial(local.open_file, key), _close)
-    try:
-        yield _Opened(file)
-    finally:
-        file.close()
+    return _Opened(file, file.info)
 
 
 def _close(file: OpenFile) -> None:
@@ -72,10 +70,10 @@ class _Opened:
     """Of a local store: the kernel sends it."""
 
     file: OpenFile
+    info: FileInfo
 
-    @property
-    def info(self) -> FileInfo:
-        return self.file.info
+    def close(self) -> None:
+        self.file.close()
 
     async def send(self, wire: Wire, start: int, stop: int) -> None:
         await wire.send_file(self.file.fd, start, stop)
@@ -111,6 +109,9 @@ class _Stored:
 
     store: Store
     info: FileInfo
+
+    def close(self) -> None:
+        pass
 
     async def send(self, wire: Wire, start: int, stop: int) -> None:
         async for data in self.store.read(self.info.key, start, stop, etag=self.info.etag):

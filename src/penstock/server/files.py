@@ -5,7 +5,7 @@ from aiohttp import web
 from penstock.downloads import Representation, check_write
 from penstock.errors import BadRequest
 from penstock.octets.digests import verify, wants_sha256
-from penstock.server.content import Content, opened
+from penstock.server.content import Content, open_content
 from penstock.server.draft.answers import limits_told
 from penstock.server.draft.fields import draft_of
 from penstock.server.draft.routes import create_at
@@ -88,8 +88,11 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     if _wants_digest(request):
         await services.store.checksum(key)
     with services.traffic:
-        async with opened(services, key) as content:
+        content = await open_content(services, key)
+        try:
             return await _answer(request, content)
+        finally:
+            content.close()
 
 
 async def delete_file(request: web.Request) -> web.Response:

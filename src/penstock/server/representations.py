@@ -4,7 +4,7 @@ Each coding has an entity tag of its own. Ranges are of the file as it is only, 
 ever be joined with coded bytes.
 """
 
-from contextlib import AsyncExitStack
+from contextlib import closing
 from dataclasses import replace
 
 from aiohttp import web
@@ -16,7 +16,7 @@ from penstock.octets.digests import digest_field
 from penstock.octets.encoders import codings
 from penstock.octets.ranges import Span
 from penstock.server.coding import NO_RANGES, VARY, Coded, accepted_by, answer_coded
-from penstock.server.content import Content, opened
+from penstock.server.content import Content, open_content
 from penstock.server.sending import answer, carry_out, planned
 from penstock.server.services import cpu_of, services_of
 
@@ -64,15 +64,15 @@ async def _answer_sibling(
 
     One that is older than the file may hold what the file was before.
     """
+    services = services_of(request)
     for coding in _liked(request, what, tuple(SUFFIXES)):
         if coding == IDENTITY:
             return None
-        async with AsyncExitStack() as stack:
-            beside = opened(services_of(request), content.info.key + SUFFIXES[coding])
-            try:
-                sibling = await stack.enter_async_context(beside)
-            except (NotFound, BadKey, KeyConflict):
-                continue
+        try:
+            sibling = await open_content(services, content.info.key + SUFFIXES[coding])
+        except (NotFound, BadKey, KeyConflict):
+            continue
+        with closing(sibling):
             if sibling.info.modified_ns < content.info.modified_ns:
                 continue
             assert what.etag is not None

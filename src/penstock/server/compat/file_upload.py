@@ -7,6 +7,7 @@ behind the range and a second range are refused; there they are passed over.
 """
 
 import re
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
@@ -21,7 +22,7 @@ from penstock.octets.media_types import DEFAULT
 from penstock.octets.ranges import Span
 from penstock.octets.sniffing import FIRST, content_type_of_bytes
 from penstock.server.coding import NO_RANGES, VARY, Coded, accepted_by, answer_coded
-from penstock.server.content import Content, opened
+from penstock.server.content import Content, open_content
 from penstock.server.context import BEGUN
 from penstock.server.media import SAFETY, content_type_of
 from penstock.server.sending import answer, carry_out, planned
@@ -37,7 +38,8 @@ async def download(request: web.Request) -> web.StreamResponse:
     services = services_of(request)
     with services.traffic:
         try:
-            async with opened(services, _name_in(request)) as content:
+            content = await open_content(services, _name_in(request))
+            with closing(content):
                 return await _answer(request, content)
         except PenstockError as error:
             if BEGUN in request:
