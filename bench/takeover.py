@@ -2,12 +2,11 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from socket import SHUT_RDWR
 from statistics import median
 from threading import Event
 
@@ -78,60 +77,49 @@ def _round(
 ) -> Round:
     """On a server of its own: one that hangs must not disturb the next round."""
     outcome = Round()
-    with kind(root, root.with_suffix(".scratch")) as server, opened(source) as fd:
-        with Connection(server.port) as silent:
-            path = silent.create(server.tus_path(), _KEY, result.size)
-            silent.begin_patch(path, 0, result.size)
-            silent.send(fd, 0, result.sent)
-            time.sleep(_SILENCE)
-            with _unrelated(server, outcome):
-                _resume(server, path, fd, result.size, outcome, patience)
-        server.kill()  # it may hang
+    enough = Event()
+    with (
+        kind(root, root.with_suffix(".scratch")) as server,
+        opened(source) as fd,
+        Connection(server.port) as silent,
+        Connection(server.port) as other,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        path = silent.create(server.tus_path(), _KEY, result.size)
+        silent.begin_patch(path, 0, result.size)
+        silent.send(fd, 0, result.sent)
+        unrelated = other.create(server.tus_path(), "other/file.bin", 1)
+        time.sleep(_SILENCE)
+        asked = pool.submit(_longest_wait, other, unrelated, enough)
+        resumed = pool.submit(_resume, server, path, fd, result.size, outcome, enough)
+        wait([resumed], timeout=patience)
+        enough.set()
+        server.kill()  # which ends whatever still waits for an answer
+        resumed.result()
+        outcome.waited = asked.result()
         if outcome.done is not None:
             outcome.wrong = digest(server.tus_file(_KEY, path)) != digest(source)
     return outcome
 
 
-def _resume(server: Server, path: str, fd: int, size: int, outcome: Round, patience: float) -> None:
+def _resume(server: Server, path: str, fd: int, size: int, outcome: Round, enough: Event) -> None:
     started = time.perf_counter()
-
-    def passed() -> float:
-        return time.perf_counter() - started
-
     for delay in itertools.chain(_DELAYS, itertools.repeat(_DELAYS[-1])):
-        time.sleep(delay)
-        if passed() >= patience:
+        if enough.wait(delay):
             return
-        try:
-            with Connection(server.port, patience=patience - passed()) as connection:
-                offset = connection.offset(path)
-                if outcome.head is None:
-                    outcome.head, outcome.told = passed(), offset
-                connection.begin_patch(path, offset, size - offset)
-                connection.send(fd, offset, size)
-                connection.end_patch()
-            outcome.done = passed()
+        with suppress(Refused, OSError), Connection(server.port) as connection:
+            offset = connection.offset(path)
+            if outcome.head is None:
+                outcome.head, outcome.told = time.perf_counter() - started, offset
+            connection.begin_patch(path, offset, size - offset)
+            connection.send(fd, offset, size)
+            connection.end_patch()
+            outcome.done = time.perf_counter() - started
             return
-        except (Refused, OSError):
-            continue
-
-
-@contextmanager
-def _unrelated(server: Server, outcome: Round) -> Iterator[None]:
-    """Meanwhile somebody asks for the offset of another upload, over and over."""
-    with Connection(server.port) as other, ThreadPoolExecutor(1) as pool:
-        path = other.create(server.tus_path(), "other/file.bin", 1)
-        enough = Event()
-        asked = pool.submit(_longest_wait, other, path, enough)
-        try:
-            yield
-        finally:
-            enough.set()
-            other.socket.shutdown(SHUT_RDWR)  # a server that hangs is not waited for any longer
-        outcome.waited = asked.result()
 
 
 def _longest_wait(connection: Connection, path: str, enough: Event) -> float:
+    """Somebody asks for the offset of another upload meanwhile, over and over."""
     longest = 0.0
     while not enough.wait(_PAUSE):
         started = time.perf_counter()

@@ -18,6 +18,7 @@ class Penstock(Server):
 
     name = "penstock"
     note = "one process, defaults, a log line per request to a file"
+    announces = True
     settings: ClassVar[dict[str, str]] = {}
 
     def command(self) -> list[str]:

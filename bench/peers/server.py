@@ -20,12 +20,14 @@ class Server:
     """A process that serves the files below ``root``; ``scratch`` takes its log and leftovers.
 
     ``name`` stands in the tables, ``note`` says how the server was set up. ``zip_query`` is what
-    it is asked for beside the folder of a ZIP.
+    it is asked for beside the folder of a ZIP. One that ``announces`` says on its standard output
+    when it is ready, and nothing more.
     """
 
     name: str
     note: ClassVar[str] = ""
     zip_query: ClassVar[str] = ""
+    announces: ClassVar[bool] = False
 
     def __init__(self, root: Path, scratch: Path) -> None:
         self.root = root
@@ -97,7 +99,8 @@ class Server:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                # Nobody empties a pipe while the server runs.
+                stdout=subprocess.PIPE if self.announces else log,
                 stderr=log,
                 env={**os.environ, **self.environment()},
                 text=True,

@@ -24,7 +24,7 @@ from tests.server.drafting import (
 
 
 async def get(api: Api, key: str) -> bytes:
-    return await api.get(f"/v1/files/{key}")
+    return await api.get(f"/v1/files/{key}", Accept_Encoding="identity")
 
 
 def facts(answer: Answer) -> dict[str, object]:
