@@ -64,9 +64,7 @@ class Finishing:
             digester = await session.data.digest(sha256=self._sha256 or upload.sha256 is not None)
             _verify(upload.sha256, digester)
             outcome = await self._store_it(session, digester)
-        except _LASTING as error:
-            await session.fail(error)
-        except DigestMismatch as error:
+        except (*_LASTING, DigestMismatch) as error:
             await session.fail(error)
         else:
             await session.end(State.DONE, outcome)

@@ -95,7 +95,7 @@ class Holding:
                 wish = _Wish(make, whole, patience)
                 while True:
                     if (held := self._held.get(identity)) is not None:
-                        _check_owner(held.row, owner)
+                        check_owner(held.row, owner)
                         held.give_way()
                         await held.left.wait()
                     elif (session := await self._try(identity, wish, owner)) is not None:
@@ -133,7 +133,7 @@ class Holding:
 
     async def _try(self, identity: str, wish: "_Wish", owner: str) -> Session | None:
         """Hold it if that can be done now; waits a little for another process."""
-        row = _check_owner(await self._ledger.get(identity), owner)
+        row = check_owner(await self._ledger.get(identity), owner)
         lock = await self._lock(files.lock_name(row), patient=row.holder in (None, self.me))
         if lock is None:
             return await self._ask(row, wish)
@@ -258,7 +258,11 @@ class Holding:
                 session.give_way()
 
 
-def _check_owner(row: UploadRow | None, owner: str) -> UploadRow:
+def check_owner(row: UploadRow | None, owner: str) -> UploadRow:
+    """The row, if it is there and is that owner's.
+
+    :raises NotFound: it is not.
+    """
     if row is None or row.owner != owner:
         raise NotFound("there is no such upload; it may have expired")
     return row

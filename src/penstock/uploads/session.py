@@ -119,7 +119,7 @@ class Session:
                 "its length cannot be changed, begin another"
             )
         self._keeper.check_size(length)
-        await self._change(length=length)
+        await self.change(length=length)
         self.length = length
 
     async def append(self, data: bytes) -> None:
@@ -270,11 +270,11 @@ class Session:
         await in_pool(self._pool, self._folder.drop, self.row)
 
     async def change(self, **values: object) -> None:
-        """Change the upload's row; used by what finishes uploads.
+        """Change the upload's row; used by what finishes uploads too.
 
         :raises Superseded: another request holds the upload by now.
         """
-        await self._change(**values)
+        self._take_over(await self._ledger.change(self.row, **values))
 
     def replace_data(self, fd: int, base: int, size: int) -> None:
         """The bytes lie elsewhere now; used by what joins parts."""
@@ -369,7 +369,7 @@ class Session:
     async def _save(self, written: int) -> None:
         try:
             await self.data.sync()
-            await self._change(offset=written, expires=self._keeper.expires())
+            await self.change(offset=written, expires=self._keeper.expires())
             self._saved = written
             self._saved_at = asyncio.get_running_loop().time()
         except Superseded:
@@ -380,9 +380,6 @@ class Session:
         if self._saving is not None:
             saving, self._saving = self._saving, None
             await to_the_end(saving)
-
-    async def _change(self, **values: object) -> None:
-        self._take_over(await self._ledger.change(self.row, **values))
 
     def _take_over(self, row: UploadRow | None) -> None:
         if row is None:

@@ -26,7 +26,7 @@ from penstock.stores.keys import check_key
 from penstock.threads import in_pool
 from penstock.uploads import files
 from penstock.uploads.finishing import Finishing
-from penstock.uploads.holding import Holding
+from penstock.uploads.holding import Holding, check_owner
 from penstock.uploads.limits import UploadLimits
 from penstock.uploads.session import Session
 from penstock.uploads.sweeping import Sweeper
@@ -179,7 +179,7 @@ class Uploads:
         :raises NotFound: there is no such upload, or its bytes are stored already.
         """
         async with await self.take(identity, owner) as session:
-            if session.upload.ended and session.upload.kind != Kind.PARTIAL:
+            if session.ended and session.upload.kind != Kind.PARTIAL:
                 raise NotFound("the upload has ended; ask for the file it became")
             return session.offset, await session.digest()
 
@@ -231,10 +231,7 @@ class Uploads:
         return Session(self, self._ledger, self._folder, self._pool, row, fds, digester)
 
     async def _row(self, identity: str, owner: str) -> UploadRow:
-        row = await self._ledger.get(identity)
-        if row is None or row.owner != owner:
-            raise NotFound("there is no such upload; it may have expired")
-        return row
+        return check_owner(await self._ledger.get(identity), owner)
 
     async def _check(self, wish: Creation) -> None:
         if wish.kind != Kind.PARTIAL or wish.key:

@@ -120,7 +120,7 @@ async def holding(request: web.Request, session: Session, draft: Draft) -> Async
         async with held(request, session):
             yield
     finally:
-        tell(request, draft.completeness(session.upload.ended))
+        tell(request, draft.completeness(session.ended))
 
 
 def tell(request: web.Request, fields: Mapping[str, str]) -> None:

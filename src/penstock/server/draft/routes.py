@@ -98,7 +98,7 @@ async def append(request: web.Request) -> web.Response:
         async with holding(request, session, draft):
             session.upload.result()  # an upload that failed tells why
             check_offset(session, draft, offset)
-            if session.upload.ended:
+            if session.ended:
                 await check_repeated(request, draft, complete=complete)
                 return await finish(session, draft)
             check_kind(session.upload)

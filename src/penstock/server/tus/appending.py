@@ -62,7 +62,7 @@ def check_place(request: web.Request, session: Session, offset: int, length: int
             f"the upload was told to have {session.length:,} bytes; that cannot be changed"
         )
     check_octets(request, offset, session.length)
-    if session.upload.ended and body_length(request) != 0:
+    if session.ended and body_length(request) != 0:
         raise LengthExceeded("the upload is complete; no more bytes can be added")
 
 

@@ -88,7 +88,7 @@ async def append(request: web.Request) -> web.Response:
         async with held(request, session):
             file = session.upload.result()
             check_place(request, session, offset, length)
-            if not session.upload.ended:
+            if not session.ended:
                 await receive(request, session, checksum, length)
                 file = await finish_if_whole(session)
     return web.Response(status=204, headers=_told(session.upload, file))
@@ -111,7 +111,7 @@ async def _finish(request: web.Request, seen: Upload) -> Upload:
     with services.traffic:
         # Not held(): an answer that tells the offset of a HEAD looks like success to some.
         async with await services.uploads.take(seen.id) as session:
-            if not session.upload.ended:
+            if not session.ended:
                 await finish_if_whole(session)
     return session.upload
 
