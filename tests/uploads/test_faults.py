@@ -1,6 +1,7 @@
 """What happens to uploads when the machine misbehaves."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import time
@@ -194,3 +195,19 @@ async def test_there_is_a_limit_of_bytes_of_unfinished_uploads(start: Start) -> 
     await rest_sent(house, identity)
 
     await house.uploads.create(Creation(key="b", length=1))
+
+
+async def test_an_upload_that_could_not_be_begun_does_not_count(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await start(max_uploads=1)
+    with monkeypatch.context() as broken:
+        broken.setattr(fcntl, "flock", _no_locks)
+        with pytest.raises(OSError, match="no locks"):
+            await house.uploads.create(Creation(key="a"))
+
+    await begun(house, b"", Creation(key="a"))
+
+
+def _no_locks(fd: int, operation: int) -> None:
+    raise OSError(errno.ENOLCK, "no locks")

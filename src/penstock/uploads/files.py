@@ -121,8 +121,10 @@ class Folder:
             assert fd is not None
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            except OSError as error:
                 os.close(fd)
+                if not isinstance(error, BlockingIOError):
+                    raise
                 return None
             if os.fstat(fd).st_nlink:
                 return fd

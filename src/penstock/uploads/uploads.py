@@ -93,11 +93,16 @@ class Uploads:
         row = new_row(secrets.token_urlsafe(18), wish, now=self.now(), expires=self.expires())
         row = row._replace(holder=self._holding.me, token=1)
         most = Open(self.limits.max_uploads, self.limits.max_upload_bytes)
-        if (now := await self._ledger.insert(row, most)) is not None:
-            raise _over(now, self.limits)
+        try:
+            if (now := await self._ledger.insert(row, most)) is not None:
+                raise _over(now, self.limits)
+            session = await self._holding.begin(await self._row(row.id, row.owner), self._session)
+        except BaseException:  # nobody was told of it: it must not count until it expires
+            await self._ledger.remove(row, "upload.deleted")
+            raise
         if wish.plain:
             self._in_background(self._drop_plain(row))
-        return await self._holding.begin(await self._row(row.id, row.owner), self._session)
+        return session
 
     async def look(self, identity: str, owner: str = "") -> Upload:
         """How an upload stands. Whoever appends to it is ended, so the offset can be used.
