@@ -14,6 +14,8 @@ PenstockError
 ├── Stalled                  408  the other side stopped sending
 ├── KeyConflict              409  a folder stands where the file should go, or the reverse
 ├── OffsetMismatch           409  the bytes sent do not begin where the upload stands
+├── WrongState               409  a job has ended, or has not: what is asked cannot be done with it
+├── Cancelled                409  what was waited for was ended by somebody
 ├── PreconditionFailed       412  If-Match or If-None-Match says no
 ├── UnsupportedVersion       412  another version of the upload protocol
 ├── TooLarge                 413  over a limit that the operator has set
@@ -158,6 +160,18 @@ class OffsetMismatch(PenstockError):
     retryable = True
 
 
+class WrongState(PenstockError):
+    code = "wrong-state"
+    status = 409
+    exit_code = Exit.REFUSED
+
+
+class Cancelled(PenstockError):
+    code = "cancelled"
+    status = 409
+    exit_code = Exit.REFUSED
+
+
 class PreconditionFailed(PenstockError):
     code = "precondition-failed"
     status = 412
@@ -204,10 +218,16 @@ class Superseded(PenstockError):
 
 
 class SourceFailed(PenstockError):
+    """``passing``: the source is in trouble that may pass by itself; ``pause`` is how many seconds
+    it wants to be left alone. Not ``resumable``: what came of it cannot be gone on with."""
+
     code = "source-failed"
     status = 424
     exit_code = Exit.TEMPORARY
     retryable = True
+    passing = False
+    pause: float | None = None
+    resumable = True
 
 
 class ChecksumMismatch(PenstockError):

@@ -13,12 +13,22 @@ from sqlalchemy import Engine
 
 from penstock.catalog import open_database
 
+_STARTS = 3
+"""Another program may take the port before PostgreSQL does."""
+
 
 def postgres_programs() -> Path | None:
     """The folder of PostgreSQL's programs; Debian keeps them off the path."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     on_path = shutil.which("initdb")
     return folders[0] if folders else Path(on_path).parent if on_path else None
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +44,6 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         for parent in [folder, *folder.parents][:3]:
             parent.chmod(0o755)
         shutil.chown(folder, "postgres")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     data = folder / "data"
 
     def run(program: str, *arguments: str) -> None:
@@ -44,12 +51,16 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         subprocess.run(command, check=True, capture_output=True, cwd=folder, timeout=60)
 
     run("initdb", "--auth=trust", "--username=penstock", "--no-sync")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    subprocess.run(
-        [*prefix, str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"),
-         "-o", options, "start"],
-        check=True, cwd=folder, timeout=60, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    for attempt in range(_STARTS):
+        port = _free_port()
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        started = subprocess.run(
+            [*prefix, str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"),
+             "-o", options, "start"],
+            check=attempt == _STARTS - 1, cwd=folder, timeout=60, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        if started.returncode == 0:
+            break
     yield f"postgresql+psycopg://penstock@127.0.0.1:{port}/postgres"
     # Without waiting: where nobody reaps orphans, a dead server looks alive for ever. It ends by
     # itself when its folder is cleaned away, so it may be gone.

@@ -26,7 +26,11 @@ from penstock.errors import BadRequest, MissingExtra
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "cache_size=-512")
 
-HEAD = "0003"
+# A process that is frozen, or a host that is gone, in the middle of a transaction must not keep its
+# rows locked: nobody could claim the job that it was about to save.
+_POSTGRES_SETUP = "SET idle_in_transaction_session_timeout = '10s'"
+
+HEAD = "0004"
 """The newest migration; a test holds it against the files."""
 
 # Alembic's own table: where a database stands.
@@ -61,8 +65,8 @@ def _engine(url: str) -> Engine:
     if backend not in ("sqlite", "postgresql"):
         raise ArgumentError(backend)
     engine = create_engine(url, pool_pre_ping=backend != "sqlite")
-    if backend == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
+    prepare = _prepare_sqlite if backend == "sqlite" else _prepare_postgres
+    event.listen(engine, "connect", prepare)
     return engine
 
 
@@ -71,6 +75,13 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -
     assert isinstance(connection, sqlite3.Connection)
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_postgres(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute(_POSTGRES_SETUP)
+    cursor.close()
+    connection.commit()  # or a rollback would undo it
 
 
 def _migrate(engine: Engine) -> None:

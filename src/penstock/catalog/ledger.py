@@ -142,6 +142,11 @@ class Ledger:
             order=(uploads.c.created.desc(),),
         )
 
+    async def history(self, key: str, most: int) -> list[UploadRow]:
+        """The newest uploads of a key, whatever became of them, newest first."""
+        newest = (uploads.c.created.desc(),)
+        return await self._select(uploads.c.key == key, order=newest, limit=most)
+
     async def of_group(self, row: UploadRow) -> list[UploadRow]:
         """The uploads that lie in the same file as ``row``, which is of a group."""
         return await self._select(_same_file(row))

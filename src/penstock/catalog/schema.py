@@ -111,3 +111,68 @@ outbox = Table(
     Index("ix_outbox_due", "due", "sequence"),
     Index("ix_outbox_subject", "subject", "sequence"),
 )
+
+jobs = Table(
+    "jobs",
+    metadata,
+    # Unguessable: whoever knows it may look at the job. Ids sort by when they were made.
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    # waiting, running, done, failed or cancelled.
+    Column("state", Text, nullable=False),
+    # Jobs of one lane have their own places in each worker.
+    Column("lane", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    # As the caller named it, or empty.
+    Column("key", Text, nullable=False),
+    # A digest of owner, kind and key as long as the job answers for them, or null.
+    Column("once", Text, unique=True),
+    # Seconds after its end that it answers for them if it is done.
+    Column("valid", Float, nullable=False),
+    # What is to be done, where the work stands, what came of it: JSON.
+    Column("spec", Text, nullable=False),
+    Column("checkpoint", Text, nullable=False),
+    Column("result", Text),
+    Column("error", Text),
+    # Seconds since 1970 by the database's clock, as all times here.
+    Column("created", Float, nullable=False),
+    Column("started", Float),
+    Column("ended", Float),
+    # When it may be claimed: a waiting one from now on, a running one when its lease is over;
+    # null: it has ended.
+    Column("due", Float),
+    # The process that runs it, or null; the token fences off those before.
+    Column("holder", Text),
+    Column("token", Integer, nullable=False),
+    # Somebody asked for it to end.
+    Column("cancelling", Boolean, nullable=False),
+    # How often it was begun, and how often since it last got further than ever.
+    Column("attempts", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    # Bytes and files, and the most bytes it ever had done; bytes per second.
+    Column("done", BigInteger, nullable=False),
+    Column("total", BigInteger),
+    Column("files_done", BigInteger, nullable=False),
+    Column("files_total", BigInteger),
+    Column("furthest", BigInteger, nullable=False),
+    Column("rate", Float),
+    # A random word of the last save, so that one whose commit was in doubt is not made twice.
+    Column("saved", Text, nullable=False),
+    # Rises with every change that can be seen.
+    Column("revision", Integer, nullable=False),
+    # The number of the last line of its log.
+    Column("lines", Integer, nullable=False),
+    Index("ix_jobs_lane", "lane", "state", "due"),
+    Index("ix_jobs_due", "due"),
+    Index("ix_jobs_ended", "ended"),
+    Index("ix_jobs_owner", "owner", "kind", "id"),
+)
+
+job_log = Table(
+    "job_log",
+    metadata,
+    Column("job", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Float, nullable=False),
+    Column("text", Text, nullable=False),
+)
