@@ -1,5 +1,6 @@
 """SIGINT and SIGKILL in the middle; the same command again finishes the work."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,17 +14,28 @@ from tests.cli.running import Cli
 SIZE = (4 << 20) + 17
 
 
-def wait_for_part(path: Path) -> int:
-    """Wait until a good piece of the part is there; answers its size."""
+def bytes_in(part: Path) -> int:
+    """How many bytes a part has, as its state tells if the file itself does not."""
+    try:
+        state = json.loads(part.with_name(part.name + ".json").read_text())
+    except FileNotFoundError:
+        return 0
+    if "have" in state:
+        return sum(stop - start for start, stop in state["have"])
+    return part.stat().st_size
+
+
+def wait_for_part(path: Path) -> None:
+    """Wait until a good piece of the part is there."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        if path.exists() and path.stat().st_size > SIZE // 4:
-            return path.stat().st_size
+        if bytes_in(path) > SIZE // 4:
+            return
         time.sleep(0.02)
     raise AssertionError(f"{path} did not grow")
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_killed_get_goes_on(penstock: Cli, film: Path, number: signal.Signals) -> None:
     key = f"killed/{number.name}"
     penstock("put", film, "--to", key)
@@ -33,7 +45,7 @@ def test_a_killed_get_goes_on(penstock: Cli, film: Path, number: signal.Signals)
 
     process.send_signal(number)
     process.wait(timeout=30)
-    there = part.stat().st_size
+    there = bytes_in(part)
     again = penstock("get", key, "-o", "copy")
 
     assert 0 < there < SIZE
@@ -54,7 +66,24 @@ def test_an_interrupted_command_tells_how_to_go_on(penstock: Cli, film: Path) ->
 
     assert process.returncode == 130
     assert error.decode().startswith("penstock: error: interrupted; running the same command again")
+    assert error.decode().endswith(": penstock get interrupted -o copy --limit-rate 1M\n")
     assert error.count(b"\n") == 1
+
+
+def test_the_command_that_is_told_holds_no_secrets(penstock: Cli, film: Path) -> None:
+    penstock("put", film, "--to", "secret")
+    url = f"{penstock.server}/v1/files/secret?signature=hidden"
+    process = penstock.start(
+        *("get", url, "-o", "copy", "--limit-rate", "1M", "--header", "Authorization: hidden"),
+        stderr=subprocess.PIPE,
+    )
+    wait_for_part(penstock.folder / "copy.part")
+
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=30)
+
+    assert b"hidden" not in error
+    assert b"--header 'Authorization: \xe2\x80\xa6'" in error
 
 
 def test_an_interrupted_put_stores_nothing(penstock: Cli, film: Path) -> None:

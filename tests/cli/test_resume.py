@@ -113,7 +113,8 @@ def test_an_interrupted_put_tells_how_to_go_on(
     assert process.returncode == 130
     assert error == (
         "penstock: error: interrupted; "
-        "running the same command again goes on where this one stopped\n"
+        "running the same command again goes on where this one stopped: "
+        f"penstock put {film} --to told --limit-rate 16M\n"
     )
 
 

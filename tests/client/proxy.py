@@ -15,13 +15,21 @@ class Faults:
 
     ``cut_answers`` and ``cut_requests`` hold, for each connection in turn, after how many bytes
     it is reset; once they are used up connections live. ``stall_requests`` likewise, but the
-    connection stays open and nothing passes any more. ``flip_answer`` and ``flip_request`` turn
-    over the bits of one byte, counted from the start of each connection.
+    connection stays open and nothing passes any more; ``stall_answers`` the same in the other
+    direction. ``refusals`` are whole answers to the first requests of connections, which the
+    server does not hear of; an empty one lets the connection live. ``flip_answer`` and
+    ``flip_request`` turn over the bits of one byte, counted from the start of each connection.
+    ``rate`` is the bytes per second of each connection's answers. ``digests`` says whether the
+    client gets to know those that the server tells.
     """
 
     cut_answers: list[int] = field(default_factory=list)
     cut_requests: list[int] = field(default_factory=list)
     stall_requests: list[int] = field(default_factory=list)
+    stall_answers: list[int] = field(default_factory=list)
+    refusals: list[bytes] = field(default_factory=list)
+    rate: float | None = None
+    digests: bool = True
     flip_answer: int | None = None
     flip_request: int | None = None
     connections: int = 0
@@ -80,11 +88,13 @@ async def proxy_to(server_url: str) -> AsyncIterator[Proxy]:
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         proxy.connections += 1
         requests, answers = _take(proxy.cut_requests), _take(proxy.cut_answers)
-        stall = _take(proxy.stall_requests)
+        stall, silence = _take(proxy.stall_requests), _take(proxy.stall_answers)
+        if proxy.refusals and (refusal := proxy.refusals.pop(0)):
+            return await _refuse(reader, writer, refusal)
         source, sink = await asyncio.open_connection(target.hostname, target.port)
         ways = [
             asyncio.ensure_future(_requests(proxy, reader, sink, requests, stall)),
-            asyncio.ensure_future(_answers(proxy, source, writer, answers)),
+            asyncio.ensure_future(_answers(proxy, source, writer, answers, silence)),
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -101,6 +111,15 @@ async def proxy_to(server_url: str) -> AsyncIterator[Proxy]:
 
 def _take(limits: list[int]) -> int | None:
     return limits.pop(0) if limits else None
+
+
+async def _refuse(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: bytes
+) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(answer)
+    await writer.drain()
+    await reader.read()  # until the client has seen it and leaves
 
 
 async def _requests(
@@ -122,10 +141,20 @@ async def _requests(
 
 
 async def _answers(
-    proxy: Proxy, source: asyncio.StreamReader, sink: asyncio.StreamWriter, limit: int | None
+    proxy: Proxy,
+    source: asyncio.StreamReader,
+    sink: asyncio.StreamWriter,
+    limit: int | None,
+    stall: int | None,
 ) -> None:
     passed = 0
     while data := await source.read(PIECE if limit is None else min(PIECE, limit - passed)):
+        if stall is not None and passed >= stall:
+            await asyncio.Event().wait()
+        if proxy.rate is not None:
+            await asyncio.sleep(len(data) / proxy.rate)
+        if not proxy.digests:
+            data = data.replace(b"\r\nRepr-Digest:", b"\r\nNo-Digest-1:")
         sink.write(_flipped(data, passed, proxy.flip_answer))
         await sink.drain()
         passed += len(data)

@@ -155,11 +155,19 @@ async def test_a_part_that_was_tampered_with_is_never_accepted(
     assert beside(target) == []
 
 
+def complete(target: Path, film: Path) -> None:
+    """Make the part what it is when a run is killed just before its end."""
+    Path(f"{target}.part").write_bytes(film.read_bytes())
+    state_path = Path(f"{target}.part.json")
+    state = json.loads(state_path.read_text())
+    state_path.write_text(json.dumps(state | {"have": [[0, state["size"]]]}))
+
+
 async def test_a_complete_part_is_only_confirmed(
     shaky: Client, proxy: Proxy, film: Path, target: Path
 ) -> None:
     await broken_off(shaky, proxy, film, "get/complete.mkv", target)
-    Path(f"{target}.part").write_bytes(film.read_bytes())
+    complete(target, film)
     proxy.answered = 0
 
     await shaky.get("get/complete.mkv", target)
@@ -172,7 +180,7 @@ async def test_a_complete_part_of_an_old_version_starts_again(
     shaky: Client, proxy: Proxy, film: Path, target: Path
 ) -> None:
     await broken_off(shaky, proxy, film, "get/stale.mkv", target)
-    Path(f"{target}.part").write_bytes(film.read_bytes())
+    complete(target, film)
     await shaky.put(io.BytesIO(b"new"), "get/stale.mkv")
 
     await shaky.get("get/stale.mkv", target)
@@ -358,6 +366,7 @@ async def test_the_state_tells_what_the_part_is(
 
     state = json.loads(Path(f"{target}.part.json").read_text())
 
+    (start, stop), *more = state.pop("have")
     info = await shaky.stat("get/state.mkv")
     assert state == {
         "url": f"{proxy.url}/v1/files/get/state.mkv",
@@ -365,7 +374,11 @@ async def test_the_state_tells_what_the_part_is(
         "size": info.size,
         "sha256": info.sha256,
         "crc32": None,
+        "modified": None,  # it was put a moment ago, so others may have the same
     }
+    assert start == 0
+    assert 2 * MIB < stop <= 3 * MIB
+    assert more == []
 
 
 DATED = b"Last-Modified: Sat, 21 Nov 2026 01:02:03 GMT\r\n"

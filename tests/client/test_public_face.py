@@ -10,7 +10,8 @@ from penstock.client import Client
 
 def test_exported_names() -> None:
     assert penstock.client.__all__ == [
-        *("Client", "Done", "FileInfo", "Page", "Progress", "RemoteUrl", "Transfer", "ZipInfo")
+        *("Client", "Done", "FileInfo", "Page", "Progress", "PullInfo", "Pulls"),
+        *("RemoteUrl", "Transfer", "ZipInfo"),
     ]
 
 
@@ -19,8 +20,9 @@ def test_methods_of_the_client() -> None:
 
     assert {name for name in methods if not name.startswith("_")} == {
         *("put", "store", "put_many", "put_folder"),
-        *("get", "fetch", "get_many", "get_folder"),
-        *("list", "pages", "stat", "delete", "delete_many", "zip"),
+        *("get", "fetch", "get_many", "get_folder", "follow"),
+        *("download", "download_many"),
+        *("list", "pages", "stat", "delete", "delete_many", "zip", "pull"),
     }
 
 

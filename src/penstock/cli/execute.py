@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from penstock.cli.names import is_url
 from penstock.cli.render import Render
 from penstock.cli.tally import Tally
 from penstock.errors import Exit, PenstockError
@@ -20,16 +22,22 @@ if TYPE_CHECKING:
 AGAIN = "running the same command again goes on where this one stopped"
 
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 class Interrupted(Exception):
-    """SIGINT came and the work was stopped in good order."""
+    """A signal came and the work was stopped in good order."""
 
 
 def execute(render: Render, tally: Tally, work: Coroutine[Any, Any, None], hint: str = "") -> Exit:
-    """Run the work to its end and sum it up; ``hint`` is told to whoever interrupts it."""
+    """Run the work to its end and sum it up.
+
+    ``hint`` is told to whoever interrupts it, and the command line that it is about.
+    """
     try:
         asyncio.run(_interruptible(work))
     except Interrupted:
-        message = f"interrupted; {hint}" if hint else "interrupted"
+        message = f"interrupted; {hint}: {_command_line()}" if hint else "interrupted"
         tally.fail(Exit.INTERRUPTED)
         render.refused(message, Exit.INTERRUPTED)
         render.summary(tally)
@@ -64,7 +72,7 @@ async def report(
 
 
 async def _interruptible(work: Coroutine[Any, Any, None]) -> None:
-    """The work; the first SIGINT ends it politely, the second one at once."""
+    """The work; the first signal ends it politely, the second one at once."""
     task = asyncio.ensure_future(work)
     interrupts = 0
 
@@ -76,7 +84,9 @@ async def _interruptible(work: Coroutine[Any, Any, None]) -> None:
         task.cancel()
 
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, interrupt)
+    for number in ENDING:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup is meant
+            loop.add_signal_handler(number, interrupt)
     if not os.environ.get("PENSTOCK_DEBUG"):
         # What connections that were cut leave behind is told by the errors of their transfers.
         loop.set_exception_handler(lambda loop, context: None)
@@ -86,6 +96,18 @@ async def _interruptible(work: Coroutine[Any, Any, None]) -> None:
         if interrupts:
             raise Interrupted from None
         raise
+
+
+def _command_line() -> str:
+    """What was typed, without what may be secret: values of headers, and the ends of URLs."""
+    shown = ["penstock"]
+    for before, argument in zip(["", *sys.argv[1:]], sys.argv[1:], strict=False):
+        if before == "--header":
+            argument = argument.partition(":")[0] + ": …"
+        elif is_url(argument):
+            argument = argument.partition("?")[0] + ("?…" if "?" in argument else "")
+        shown.append(argument)
+    return shlex.join(shown)
 
 
 def _leave() -> None:

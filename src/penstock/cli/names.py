@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -18,13 +19,34 @@ def last_segment(key: str) -> str:
     return key.rstrip("/").rpartition("/")[2]
 
 
+def is_url(argument: str) -> bool:
+    """Whether an argument is the address of a file rather than a key."""
+    return argument.lower().startswith(("http://", "https://"))
+
+
+def name_in_url(url: str) -> str:
+    """The last segment of a URL's path, decoded; empty if it cannot name a file.
+
+    The URL is not told in errors: it may hold secrets.
+    """
+    try:
+        name = unquote(urlsplit(url).path.rpartition("/")[2])
+    except ValueError:
+        return ""
+    return "" if name in (".", "..") or "/" in name or "\0" in name else name
+
+
 def local_target(key: str, out: str | None) -> str:
-    """The path of one file: ``out``, or inside ``out`` if that is a folder, or here."""
-    if out is None:
-        return last_segment(key)
-    if out.endswith("/") or os.path.isdir(out):
-        return os.path.join(out, last_segment(key))
-    return out
+    """The path of one file: ``out``, or inside ``out`` if that is a folder, or here.
+
+    :raises click.UsageError: ``key`` is a URL that names no file, and nothing else does.
+    """
+    if out is not None and not out.endswith("/") and not os.path.isdir(out):
+        return out
+    name = name_in_url(key) if is_url(key) else last_segment(key)
+    if not name:
+        raise click.UsageError("the URL does not end in a name: say --output FILE")
+    return os.path.join(out or "", name)
 
 
 def refuse_doubles(pairs: Iterable[tuple[str, str]]) -> None:

@@ -44,7 +44,7 @@ class Options:
         """Whether a terminal gets a progress bar."""
         return not (self.quiet or self.json)
 
-    def client(self, **more: int) -> "Client":
+    def client(self, **more: Any) -> "Client":
         """A client of the server that was asked for; ``more`` is what one command knows of."""
         from penstock.client import Client
 
@@ -60,7 +60,7 @@ class Options:
             raise click.UsageError(f"--server: {error}") from None
 
 
-def _rate(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+def _bytes(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
     try:
         return None if value is None else parse_size(value)
     except ValueError as error:
@@ -105,12 +105,31 @@ _TRANSFER = [
     click.option(
         "--limit-rate",
         metavar="RATE",
-        callback=_rate,
+        callback=_bytes,
         envvar="PENSTOCK_LIMIT_RATE",
         show_envvar=True,
         help="Most bytes per second, such as 500K or 40M (units of 1,024).",
     ),
 ]
+
+
+def parallel_option(meaning: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """``--parallel``."""
+    return click.option(
+        "--parallel",
+        metavar="N",
+        type=click.IntRange(min=1, max=16),
+        envvar="PENSTOCK_PARALLEL",
+        default=4,
+        show_default=True,
+        show_envvar=True,
+        help=meaning,
+    )
+
+
+def size_option(flag: str, meaning: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option whose value is bytes, such as ``512K``."""
+    return click.option(flag, metavar="BYTES", callback=_bytes, help=meaning)
 
 
 def client_command(

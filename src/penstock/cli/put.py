@@ -8,7 +8,7 @@ import click
 
 from penstock.cli.execute import AGAIN, execute, report
 from penstock.cli.names import refuse_doubles
-from penstock.cli.options import Options, client_command
+from penstock.cli.options import Options, client_command, parallel_option
 from penstock.cli.progress import progress_meters
 from penstock.cli.render import Render, make_render
 from penstock.cli.tally import Tally
@@ -36,16 +36,7 @@ class Named(NamedTuple):
     metavar="KEY|PREFIX/",
     help="Key of a single file; or, ending in a slash, the folder that takes everything.",
 )
-@click.option(
-    "--parallel",
-    metavar="N",
-    type=click.IntRange(min=1, max=16),
-    envvar="PENSTOCK_PARALLEL",
-    default=4,
-    show_default=True,
-    show_envvar=True,
-    help="Parts of files from 256 MiB up that are sent side by side.",
-)
+@parallel_option("Parts of files from 256 MiB up that are sent side by side.")
 def command(sources: tuple[str, ...], to: str | None, parallel: int, options: Options) -> Exit:
     """Send each SOURCE (a file, a folder, or - for standard input) to the server.
 

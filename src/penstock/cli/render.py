@@ -2,7 +2,7 @@
 
 Results go to standard output, errors of the human form to standard error. The JSON form is one
 object per line with a ``message_type``: ``stored``, ``fetched``, ``file``, ``folder``,
-``removed``, ``zip``, ``error`` and at the end ``summary``; errors are among the results.
+``removed``, ``zip``, ``pull``, ``error`` and at the end ``summary``; errors are among the results.
 """
 
 import json as json_format
@@ -15,7 +15,7 @@ from penstock.errors import Exit, PenstockError
 
 if TYPE_CHECKING:
     from penstock.cli.tally import Tally
-    from penstock.client import Done, FileInfo, ZipInfo
+    from penstock.client import Done, FileInfo, PullInfo, ZipInfo
 
 
 class Render(Protocol):
@@ -32,6 +32,17 @@ class Render(Protocol):
     def removed(self, key: str) -> None: ...
 
     def zipped(self, info: "ZipInfo", target: str) -> None: ...
+
+    def pull(self, pull: "PullInfo") -> None: ...
+
+    def pulled(self, pull: "PullInfo") -> None:
+        """It has been waited for, and is done."""
+
+    def pull_waits(self, pull: "PullInfo") -> None:
+        """Its source is in trouble."""
+
+    def pull_goes_on(self, pull: "PullInfo") -> None:
+        """It does so while nobody watches."""
 
     def missing(self, name: str, reason: str) -> Exit:
         """A member that a ZIP lacks; answers the exit code."""
@@ -85,6 +96,24 @@ class HumanLines:
         for key, name in info.renamed:
             self._say(f"  {printable(key)} is named {printable(name)} in it")
 
+    def pull(self, pull: "PullInfo") -> None:
+        self._say(f"{pull.id}  {_standing(pull)}  {printable(pull.key)}")
+
+    def pulled(self, pull: "PullInfo") -> None:
+        self._say(f"{printable(pull.key)}  {human_size(pull.received)}")
+
+    def pull_waits(self, pull: "PullInfo") -> None:
+        if not self._quiet and pull.error is not None and pull.next_try is not None:
+            when = pull.next_try.astimezone().strftime("%H:%M:%S")
+            _remark(f"{pull.error.detail}; the server tries again at {when}")
+
+    def pull_goes_on(self, pull: "PullInfo") -> None:
+        if not pull.has_ended:
+            _remark(
+                f"the server goes on; penstock pulls {pull.id} tells how it stands, "
+                "with --watch waits for the end, with --cancel ends it"
+            )
+
     def missing(self, name: str, reason: str) -> Exit:
         _complain(f"not in the ZIP: {name}: {reason}" if name else reason)
         return Exit.PARTIAL
@@ -136,6 +165,18 @@ class JsonLines:
 
     def zipped(self, info: "ZipInfo", target: str) -> None:
         _emit("zip", target=target, **info.to_json())
+
+    def pull(self, pull: "PullInfo") -> None:
+        _emit("pull", **pull.to_json())
+
+    def pulled(self, pull: "PullInfo") -> None:
+        _emit("pull", **pull.to_json())
+
+    def pull_waits(self, pull: "PullInfo") -> None:
+        _emit("pull", **pull.to_json())
+
+    def pull_goes_on(self, pull: "PullInfo") -> None:
+        _emit("pull", **pull.to_json())
 
     def missing(self, name: str, reason: str) -> Exit:
         exit_code = int(Exit.PARTIAL)
@@ -210,6 +251,23 @@ def _emit(message_type: str, **facts: Any) -> None:
 def _complain(message: str) -> None:
     sys.stdout.flush()
     sys.stderr.write(f"penstock: error: {printable(message)}\n")
+
+
+def _remark(message: str) -> None:
+    sys.stdout.flush()
+    sys.stderr.write(f"penstock: {printable(message)}\n")
+    sys.stderr.flush()
+
+
+def _standing(pull: "PullInfo") -> str:
+    """In few words: how far it is, or why it is not."""
+    state = "cancelling" if pull.cancelling else pull.state
+    if pull.state in ("waiting", "running", "done"):
+        whole = pull.size is None or pull.received == pull.size
+        size = "" if whole else f" of {human_size(pull.size or 0)}"
+        rate = f", {human_size(pull.rate)}/s" if pull.rate else ""
+        return f"{state}  {human_size(pull.received)}{size}{rate}"
+    return f"{state}  {printable(pull.error.detail)}" if pull.error is not None else state
 
 
 def _files(count: int) -> str:

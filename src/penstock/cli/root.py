@@ -13,11 +13,14 @@ from penstock.errors import Exit
 # Name and summary of each command, so that help and completion need not import them.
 COMMANDS = {
     "serve": "Run the server.",
+    "relay": "Pass another server's files on, and keep them.",
     "put": "Send files and folders to the server.",
     "get": "Fetch files and folders from the server.",
     "ls": "List what is stored.",
     "rm": "Remove files and folders.",
     "zip": "Fetch many files as one ZIP.",
+    "pull": "Have the server fetch a file of another server.",
+    "pulls": "List, watch, end and retry pulls.",
     "completion": "Print the completion script of a shell.",
 }
 

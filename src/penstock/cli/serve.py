@@ -70,8 +70,8 @@ command = click.Command(
     params=[_option(name, field) for name, field in Settings.model_fields.items()],
     callback=_serve,
     short_help="Run the server.",
-    help="Serve the files of a folder until a signal ends it. SIGTERM and SIGINT let transfers "
-    "in flight finish.\n\nEvery option can also be set by its environment variable or in "
+    help="Serve the files of a folder until a signal ends it. SIGTERM, SIGINT and SIGHUP let "
+    "transfers in flight finish.\n\nEvery option can also be set by its environment variable or in "
     "penstock.toml; the command line wins.",
     epilog=exit_codes(),
 )

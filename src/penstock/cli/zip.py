@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from penstock.cli.execute import execute
+from penstock.cli.headers import header_option, headers_of
 from penstock.cli.names import as_prefix, last_segment, local_target
 from penstock.cli.options import Options, client_command
 from penstock.cli.progress import progress_meters
@@ -68,13 +69,7 @@ class Wanted(NamedTuple):
     show_default=True,
     help="When a member cannot be had: fail, or leave it out and report it, also in the ZIP.",
 )
-@click.option(
-    "--header",
-    "headers",
-    metavar="'NAME: VALUE'",
-    multiple=True,
-    help="Send this header with the requests for every URL; may be repeated.",
-)
+@header_option("Send this header with the requests for every URL; may be repeated.")
 def command(
     members: tuple[str, ...],
     output: str | None,
@@ -110,7 +105,7 @@ def command(
 
 def _wanted(members: Sequence[str], headers: Sequence[str]) -> Wanted:
     """Sort the arguments. Neither URLs nor headers are told in errors: they may hold secrets."""
-    wanted = Wanted([], [], [], dict(map(_header, headers)))
+    wanted = Wanted([], [], [], headers_of(headers))
     for member in members:
         scheme = member.partition("://")[0].lower() if "://" in member else ""
         if scheme in ("http", "https"):
@@ -126,13 +121,6 @@ def _wanted(members: Sequence[str], headers: Sequence[str]) -> Wanted:
     if headers and not wanted.urls:
         raise click.UsageError("--header goes with URLs, and there is none")
     return wanted
-
-
-def _header(argument: str) -> tuple[str, str]:
-    name, colon, value = argument.partition(":")
-    if not colon or not name.strip():
-        raise click.UsageError("--header must look like 'Name: value'")
-    return name.strip(), value.strip()
 
 
 async def _zip(

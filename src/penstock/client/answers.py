@@ -3,14 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any, Self, TypeVar
+
+from multidict import CIMultiDict
 
 from penstock.errors import BadRequest, PenstockError
 from penstock.octets.digests import Digester, parse_digest_field
 from penstock.octets.ranges import parse_content_range
 
 T = TypeVar("T")
+
+SETTLED = 60
+"""Seconds after which nothing more is written to a file of the same Last-Modified."""
 
 JsonObject = Mapping[str, Any]
 
@@ -63,6 +68,17 @@ class FileInfo:
             url=url,
         )
 
+    @classmethod
+    def from_any(cls, url: str, headers: Mapping[str, str], size: int) -> Self:
+        """Read the headers of any HTTP server, which may tell little."""
+        try:
+            modified = parsedate_to_datetime(headers.get("Last-Modified", ""))
+        except ValueError:
+            modified = datetime.now(UTC)
+        told = CIMultiDict({"ETag": "", "Last-Modified": format_datetime(modified)})
+        told.update(headers)
+        return cls.from_headers(url, url, told, size)
+
     def to_json(self) -> dict[str, Any]:
         """The File object of the API."""
         return {
@@ -71,7 +87,7 @@ class FileInfo:
             "sha256": self.sha256,
             "crc32": self.crc32,
             "etag": self.etag,
-            "modified": _rfc3339(self.modified),
+            "modified": rfc3339(self.modified),
             "content_type": self.content_type,
             "url": self.url,
         }
@@ -145,7 +161,7 @@ class ZipInfo:
             "etag": self.etag,
             "crc32": self.crc32,
             "entries": self.entries,
-            "expires": _rfc3339(self.expires),
+            "expires": rfc3339(self.expires),
             "renamed": [{"from": key, "to": name} for key, name in self.renamed],
             "failed": None if self.failures is None else len(self.failures),
         }
@@ -155,24 +171,37 @@ class ZipInfo:
 class Version:
     """What tells one state of a remote body from another: a resume must find the same.
 
-    ``etag`` is a strong entity tag with quotes, or ``None`` when the server gave none: such a
-    body cannot be resumed. ``size`` is ``None`` when it is known only at the end.
+    ``etag`` is a strong entity tag with quotes, ``modified`` a ``Last-Modified`` that is as good
+    as one (RFC 9110 §8.8.2.2); without both a body cannot be resumed. ``size`` is ``None`` when it
+    is known only at the end.
     """
 
     etag: str | None
     size: int | None
     sha256: str | None = None
     crc32: str | None = None
+    modified: str | None = None
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> Self:
         """Read the headers of a 200 or 206."""
         etag = headers.get("ETag")
-        strong = etag if etag and etag.startswith('"') else None
-        return cls(etag=strong, size=_whole_size(headers), sha256=sha256_of(headers))
+        return cls(
+            etag=etag if etag and etag.startswith('"') else None,
+            size=_whole_size(headers),
+            sha256=sha256_of(headers),
+            modified=_strong_date(headers),
+        )
+
+    @property
+    def validator(self) -> str | None:
+        """What ``If-Range`` is to name; ``None`` if nothing tells this version from others."""
+        return self.etag or self.modified
 
     def same(self, other: "Version") -> bool:
-        """Whether both are one version, as far as tag and size tell."""
+        """Whether both are one version, as far as tag, or else time, and size tell."""
+        if self.etag is None and self.modified is not None and other.modified != self.modified:
+            return False
         return (self.etag, self.size) == (other.etag, other.size)
 
     @property
@@ -204,7 +233,21 @@ def content_range(headers: Mapping[str, str]) -> tuple[int, int | None] | None:
     return None if told is None else (told[0].start, told[1])
 
 
-def _rfc3339(when: datetime) -> str:
+def _strong_date(headers: Mapping[str, str]) -> str | None:
+    """``Last-Modified`` if no other state of the file can have it any more.
+
+    It must lie before the answer by more than the clocks of its makers may differ.
+    """
+    told = headers.get("Last-Modified", "")
+    try:
+        modified, now = parsedate_to_datetime(told), parsedate_to_datetime(headers.get("Date", ""))
+        return told if (now - modified).total_seconds() >= SETTLED else None
+    except (ValueError, TypeError):
+        return None
+
+
+def rfc3339(when: datetime) -> str:
+    """A time in UTC with microseconds."""
     return when.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
@@ -213,7 +256,9 @@ def _whole_size(headers: Mapping[str, str]) -> int | None:
     if spread is not None:
         return spread[1]
     length = headers.get("Content-Length")
-    return int(length) if length is not None else None
+    if length is None or "Transfer-Encoding" in headers:  # which wins (RFC 9112 §6.3)
+        return None
+    return int(length)
 
 
 def understood(make: Callable[[Any], T], told: Any) -> T:

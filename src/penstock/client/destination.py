@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from penstock.client import tus_fields
 from penstock.client.answers import FileInfo, Page, understood
 from penstock.client.file_reader import FileReader, sha256_hex
-from penstock.client.http import Http, Progress, json_of
+from penstock.client.http import Http, json_of
 from penstock.client.listing import stat
+from penstock.client.progress import Progress
 from penstock.client.tus_fields import Standing
 from penstock.errors import DigestMismatch, NotFound
 from penstock.octets.digests import Digester

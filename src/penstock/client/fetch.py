@@ -7,7 +7,10 @@ import aiohttp
 from yarl import URL
 
 from penstock.client.answers import Version, content_range, sha256_of
-from penstock.client.http import Http, Progress
+from penstock.client.carrying import readable_version
+from penstock.client.http import Http
+from penstock.client.problems import shown
+from penstock.client.progress import Progress
 from penstock.client.sinks import Sink
 from penstock.errors import (
     DigestMismatch,
@@ -26,11 +29,13 @@ UNKNOWN = Version(etag=None, size=None)
 class Remote(Protocol):
     """Something that can be fetched by GET, HEAD and Range.
 
-    ``promised`` is the version to be expected if it is known beforehand; ``digested`` says
-    whether the server can be asked for its SHA-256; ``headers`` are those of the last answer.
+    ``asks`` are headers of every request. ``promised`` is the version to be expected if it is
+    known beforehand; ``digested`` says whether the server can be asked for its SHA-256;
+    ``headers`` are those of the last answer.
     """
 
     url: URL
+    asks: Mapping[str, str]
     promised: Version | None
     digested: bool
     headers: Mapping[str, str]
@@ -61,7 +66,7 @@ async def fetch(http: Http, remote: Remote, sink: Sink, progress: Progress) -> V
             changed = SourceChanged(error.detail)
             await http.retry(backoff, changed, progressed=False)
         except PenstockError as error:
-            resumable = sink.version is not None and sink.version.etag is not None
+            resumable = sink.version is not None and sink.version.validator is not None
             if sink.offset and not resumable and not sink.keeps:
                 raise
             await http.retry(backoff, error, progressed=resumable and sink.offset > furthest)
@@ -84,27 +89,27 @@ async def _advance(http: Http, remote: Remote, sink: Sink, progress: Progress) -
     progress(sink.offset, version.size if version else None)
     if version is not None and version.size == sink.offset and sink.offset:
         return await _confirm(http, remote, version)
-    headers = {"Accept-Encoding": "identity", **_resume(sink)}
+    headers = {**remote.asks, "Accept-Encoding": "identity", **_resume(sink)}
     try:
         async with http.request("GET", remote.url, headers=headers) as response:
             await _receive(http, response, remote, sink, progress)
     except RangeNotSatisfiable as error:
-        raise SourceChanged(f"{remote.url} is shorter than before") from error
+        raise SourceChanged(f"{shown(remote.url)} is shorter than before") from error
 
 
 def _resume(sink: Sink) -> dict[str, str]:
     """The headers that ask for the rest of the very same version (RFC 9110 §13.1.5)."""
-    if not sink.offset or sink.version is None or sink.version.etag is None:
+    if not sink.offset or sink.version is None or sink.version.validator is None:
         return {}
-    return {"Range": f"bytes={sink.offset}-", "If-Range": sink.version.etag}
+    return {"Range": f"bytes={sink.offset}-", "If-Range": sink.version.validator}
 
 
 async def _confirm(http: Http, remote: Remote, version: Version) -> None:
     """Everything is there already: make sure that it still is what the server has."""
-    headers = {"Accept-Encoding": "identity"}
+    headers = {**remote.asks, "Accept-Encoding": "identity"}
     told, _ = await http.ask("HEAD", remote.url, headers=headers)
-    if Version.from_headers(told).etag != version.etag:
-        raise SourceChanged(f"{remote.url} changed since its download began")
+    if Version.from_headers(told).validator != version.validator:
+        raise SourceChanged(f"{shown(remote.url)} changed since its download began")
     remote.headers = told
 
 
@@ -128,23 +133,19 @@ async def _place(response: aiohttp.ClientResponse, remote: Remote, sink: Sink) -
 
     Answers at which byte of the whole the body starts: not after the sink's offset.
     """
-    version = Version.from_headers(response.headers)
-    if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise PenstockError(f"{remote.url} came encoded although it was asked for as it is")
-    if version.size is None and "Transfer-Encoding" not in response.headers:
-        raise PenstockError(f"{remote.url} came in a way that does not tell whether it is whole")
+    version = readable_version(response.headers, remote.url)
     if remote.promised is not None:
         if not version.same(remote.promised):
-            raise SourceChanged(f"{remote.url} is another version than was promised")
+            raise SourceChanged(f"{shown(remote.url)} is another version than was promised")
         version = remote.promised
     remote.headers = response.headers
     if response.status == 206:
         if not _goes_on(response, version, sink):
-            raise SourceChanged(f"{remote.url} answered another range than was asked for")
+            raise SourceChanged(f"{shown(remote.url)} answered another range than was asked for")
         return sink.offset
     # The whole of the very same version, because the server cannot start in its middle any more:
     # what is there already passes by.
-    if sink.version is None or version.etag is None or not version.same(sink.version):
+    if sink.version is None or version.validator is None or not version.same(sink.version):
         await sink.begin(version)
     return 0
 
@@ -162,7 +163,8 @@ async def _verified(http: Http, remote: Remote, sink: Sink) -> Version:
         version = await _ask_digest(http, remote, version)
     if version.agrees(sink.digester) is False:
         raise DigestMismatch(
-            f"the bytes that came from {remote.url} are not the right ones; run the command again"
+            f"the bytes that came from {shown(remote.url)} are not the right ones; "
+            "run the command again"
         )
     return version
 
@@ -178,5 +180,5 @@ async def _ask_digest(http: Http, remote: Remote, version: Version) -> Version:
     try:
         told, _ = await http.ask("HEAD", remote.url, headers=headers, answer_within=patience)
     except PreconditionFailed as error:
-        raise SourceChanged(f"{remote.url} changed while it was fetched") from error
+        raise SourceChanged(f"{shown(remote.url)} changed while it was fetched") from error
     return Version(version.etag, version.size, sha256_of(told), version.crc32)

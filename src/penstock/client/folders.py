@@ -2,18 +2,20 @@
 
 import errno
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
 from penstock.client.answers import FileInfo
 from penstock.client.file_reader import Path
-from penstock.client.get import get
+from penstock.client.following import follow
+from penstock.client.get import download, get
 from penstock.client.http import Http
 from penstock.client.listing import delete, pages
 from penstock.client.put import put
 from penstock.client.several import Done, Meters, Several, each, few_at_once, settled
-from penstock.errors import KeyConflict, NotFound
+from penstock.errors import KeyConflict, NotFound, ServerUnavailable
+from penstock.remote.urls import redacted
 from penstock.stores.keys import check_key
 from penstock.threads import use_in_thread
 
@@ -39,16 +41,44 @@ def put_many(http: Http, pairs: Several[Pair], meters: Meters) -> AsyncGenerator
     return few_at_once(pairs, lambda pair: settled(pair.key, pair.path, partial(one, pair)))
 
 
-def get_many(http: Http, pairs: Several[Pair], meters: Meters) -> AsyncGenerator[Done, None]:
-    """Fetch each key to its file; folders are made as needed."""
+def get_many(
+    http: Http, pairs: Several[Pair], meters: Meters, *, following: bool = False
+) -> AsyncGenerator[Done, None]:
+    """Fetch each key to its file, perhaps while it arrives; folders are made as needed."""
 
     async def one(pair: Pair) -> Done:
         check_key(pair.key)  # above all no "..": the server is not trusted with our disk
         await use_in_thread(_make_folder, os.path.dirname(pair.path))
-        stored = await get(http, pair.key, pair.path, meters(pair.key), known=pair.info)
+        if following:
+            stored = await follow(http, pair.key, pair.path, meters(pair.key))
+        else:
+            stored = await get(http, pair.key, pair.path, meters(pair.key), known=pair.info)
         return Done(pair.key, pair.path, stored.info, stored.skipped)
 
     return few_at_once(pairs, lambda pair: settled(pair.key, pair.path, partial(one, pair)))
+
+
+def download_many(
+    http: Http,
+    pairs: Several[Pair],
+    headers: Mapping[str, str],
+    sha256: str | None,
+    meters: Meters,
+) -> AsyncGenerator[Done, None]:
+    """Fetch each URL, which stands in the place of the key, to its file."""
+
+    async def one(pair: Pair, name: str) -> Done:
+        try:
+            stored = await download(http, pair.key, pair.path, meters(name), headers, sha256)
+        except ServerUnavailable as error:  # those of other servers may fare better
+            return Done(name, pair.path, error=error)
+        return Done(name, pair.path, stored.info, stored.skipped)
+
+    def work(pair: Pair) -> Awaitable[Done]:
+        name = redacted(pair.key)
+        return settled(name, pair.path, partial(one, pair, name))
+
+    return few_at_once(pairs, work)
 
 
 def delete_many(http: Http, keys: Several[str]) -> AsyncGenerator[Done, None]:

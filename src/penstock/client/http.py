@@ -5,39 +5,23 @@ import json
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
 from yarl import URL
 
 from penstock import __version__
+from penstock.client.lanes import CONNECT_SECONDS, Lanes
+from penstock.client.pace import Pace
 from penstock.client.problems import error_of
 from penstock.client.retry import Backoff
-from penstock.errors import NotFound, PenstockError, ServerUnavailable
-from penstock.octets.rate import TokenBucket
+from penstock.errors import BadRequest, NotFound, PenstockError, ServerUnavailable
 from penstock.stores.keys import check_key
 
-PIECE = 512 << 10
-SMALLEST_PIECE = 4 << 10
-LIMITED_BUFFER = 64 << 10
-CONNECT_SECONDS = 10.0
 # How fast a server surely gets through a file that it must make durable or hash before it answers.
 SLOWEST_DISK = 20e6
-
-
-class Progress(Protocol):
-    """Called with the bytes that are done and how many there are in all, if that is known.
-
-    ``done`` starts above 0 when a transfer is resumed, and falls when it must start again.
-    """
-
-    def __call__(self, done: int, total: int | None) -> None: ...
-
-
-def no_progress(done: int, total: int | None) -> None:
-    """Progress nobody looks at."""
 
 
 class Http:
@@ -54,19 +38,20 @@ class Http:
         timeout: float,
         tries: int,
         parallel: int = 1,
+        range_size: int | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.base = check_server(server)
         self.timeout = timeout
         self.parallel = parallel
+        self.range_size = range_size
         self.part_slots = asyncio.Semaphore(parallel)
-        self.piece = PIECE
+        self.pace = pace or Pace(limit_rate)
+        self.piece = self.pace.piece
         self.expects = True
-        self._tries = tries
-        self._bucket: TokenBucket | None = None
         self.reached = False
-        if limit_rate is not None:
-            self._bucket = TokenBucket(limit_rate)
-            self.piece = int(min(PIECE, max(SMALLEST_PIECE, self._bucket.burst)))
+        self.lanes = Lanes(timeout=timeout, tries=tries, parallel=parallel, pace=self.pace)
+        self._tries = tries
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, socket_factory=self._socket),
             headers={"User-Agent": f"penstock/{__version__}"},
@@ -77,6 +62,19 @@ class Http:
     async def close(self) -> None:
         """Close every connection."""
         await self._session.close()
+        await self.lanes.close()
+
+    def elsewhere(self, url: URL) -> "Http":
+        """The same for the server at ``url``, if that is another one: close it when done."""
+        if url.origin() == URL(self.base).origin():
+            return self
+        return Http(
+            str(url.origin()),
+            limit_rate=None,
+            timeout=self.timeout,
+            tries=self._tries,
+            pace=self.pace,
+        )
 
     def file_path(self, key: str) -> str:
         """The path of a file's resource.
@@ -181,7 +179,7 @@ class Http:
 
     async def read(self, response: aiohttp.ClientResponse) -> bytes:
         """The next bytes of a body, at the limited rate; empty at its end."""
-        if self._bucket is None:
+        if not self.pace.is_limited:
             return await response.content.readany()
         data = await response.content.read(self.piece)
         await self.throttle(len(data))
@@ -189,19 +187,13 @@ class Http:
 
     async def throttle(self, n: int) -> None:
         """Wait as long as the rate limit asks for after ``n`` more bytes."""
-        if self._bucket is None:
-            return
-        wait = self._bucket.delay(asyncio.get_running_loop().time(), n)
+        wait = self.pace.delay(n)
         if wait > 0:
             await asyncio.sleep(wait)
 
     def _socket(self, address: Any) -> socket.socket:
-        """A socket that, under a rate limit, lets the kernel fetch little ahead of us."""
         family, kind, protocol = address[:3]
-        made = socket.socket(family=family, type=kind, proto=protocol)
-        if self._bucket is not None:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LIMITED_BUFFER)
-        return made
+        return self.pace.tune(socket.socket(family=family, type=kind, proto=protocol))
 
 
 def json_of(body: bytes) -> Any:
@@ -223,6 +215,18 @@ def check_server(server: str) -> str:
     if parts.query or parts.fragment:
         raise ValueError(f"{server!r} must end after the path")
     return server.rstrip("/")
+
+
+def check_url(url: str) -> URL:
+    """The address of a file.
+
+    :raises BadRequest: it is no ``http://`` or ``https://`` URL.
+    """
+    with suppress(ValueError):
+        address = URL(url)
+        if address.scheme in ("http", "https") and address.host:
+            return address.with_fragment(None)
+    raise BadRequest("a URL must be one such as https://example.org/path/file")
 
 
 def _reason(error: aiohttp.ClientError) -> str:

@@ -2,69 +2,63 @@
 
 ``TARGET.part.json`` tells the address, ETag, size and digests of the version that the bytes in
 ``TARGET.part`` belong to, so that a later run knows what it may go on with. It is written before
-the first byte and replaced atomically; a part never holds bytes of two versions.
+the first byte and replaced atomically; a part never holds bytes of two versions. If bytes may come
+in any order, ``have`` lists the stretches [start, stop] that are there; else the part grows at its
+end, and its size tells.
 """
 
 import fcntl
 import hashlib
 import json
 import os
+import threading
 from contextlib import suppress
 from dataclasses import asdict
+from typing import Any
 
+from penstock.client.allocate import allocate
 from penstock.client.answers import Version
 from penstock.errors import Busy, KeyConflict
-from penstock.octets.digests import Digester
+from penstock.octets.intervals import Intervals
+from penstock.octets.ranges import Span
 from penstock.threads import use_in_thread
 
-READ_PIECE = 1 << 20
 MAX_NAME_BYTES = 255
 LONGEST_SUFFIX = ".part.json.new"
 
 
 class PartFile:
-    """The open part of one target; a :class:`penstock.client.sinks.Sink`.
+    """The open part of one target. Use :meth:`open` and, at last, :meth:`close`.
 
-    Use :meth:`open` and, at last, :meth:`close`.
+    ``version`` is what the bytes in it belong to, ``None`` while there are none; ``have`` which
+    bytes an earlier run left. ``in_order``: they only come one behind the other.
     """
 
-    keeps = True
-
-    def __init__(self, target: str, url: str, fd: int) -> None:
+    def __init__(self, target: str, url: str, fd: int, *, in_order: bool) -> None:
         self._target = target
         self._url = url
-        self._fd = fd
+        self.fd = fd
+        self._in_order = in_order
         self._part, self._state = part_paths(target)
+        self._saving = threading.Lock()
         self.version: Version | None = None
-        self.digester = Digester()
+        self.have = Intervals()
 
     @classmethod
-    async def open(cls, target: str, url: str) -> "PartFile":
-        """Take up what an earlier run left of ``url``, reading it again for its digest.
+    async def open(cls, target: str, url: str, *, in_order: bool) -> "PartFile":
+        """Take up what an earlier run left of ``url``.
 
         :raises Busy: another process is downloading to the same target.
         :raises KeyConflict: a file that is no part of ours stands in the way.
         """
-        part = cls(target, url, await use_in_thread(_open_locked, part_paths(target)[0]))
+        fd = await use_in_thread(_open_locked, part_paths(target)[0])
+        part = cls(target, url, fd, in_order=in_order)
         try:
-            await part._take_up()
+            await use_in_thread(part._load)
         except BaseException:
-            await part.close()
+            await use_in_thread(os.close, fd)
             raise
         return part
-
-    @property
-    def offset(self) -> int:
-        return self.digester.size
-
-    async def begin(self, version: Version) -> None:
-        await use_in_thread(self._begin, version)
-
-    async def write(self, data: bytes) -> None:
-        await use_in_thread(self._write, data)
-
-    def read_back(self, length: int, at: int) -> bytes:
-        return os.pread(self._fd, length, at)
 
     async def commit(self) -> None:
         """Make the file durable and put it in the target's place, in one step."""
@@ -78,66 +72,85 @@ class PartFile:
         """Leave the part for a later run, unless it holds nothing or came to its end."""
         await use_in_thread(self._close)
 
-    async def _take_up(self) -> None:
-        self.version = await use_in_thread(self._load)
-        while self.version is not None and await use_in_thread(self._digest_next):
-            pass
+    # Below here: for worker threads, several at once.
 
-    def _load(self) -> Version | None:
-        size = os.fstat(self._fd).st_size
+    def begin(self, version: Version) -> None:
+        """Drop what is there and start with ``version``."""
+        with self._saving:
+            self.version, self.have = version, Intervals()
+            os.ftruncate(self.fd, 0)
+            self._write_state()
+        if not self._in_order and version.size:
+            allocate(self.fd, version.size)
+
+    def write(self, data: bytes, at: int) -> None:
+        """Put ``data`` to its place."""
+        rest = memoryview(data)
+        while rest:
+            written = os.pwrite(self.fd, rest, at)
+            rest, at = rest[written:], at + written
+
+    def read(self, length: int, at: int) -> bytes:
+        """So many bytes from a position on, or fewer at the end."""
+        return os.pread(self.fd, length, at)
+
+    def save(self, have: Intervals) -> None:
+        """Note that these bytes are there, once they are durable; they may become more only."""
+        with self._saving:
+            if have.size > self.have.size:
+                os.fdatasync(self.fd)
+                self.have = have
+                self._write_state()
+
+    def _load(self) -> None:
+        size = os.fstat(self.fd).st_size
         if not size:
-            return None
+            return
         try:
             with open(self._state, encoding="utf-8") as file:
-                state = json.load(file)
-            url = state.pop("url")
-            version = Version(**state)
+                version, url, have = _read_state(json.load(file), size)
             too_long = version.size is not None and size > version.size
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             raise KeyConflict(
                 f"{self._part} is there and is no download that can be resumed; move it away"
             ) from None
-        resumable = url == self._url and version.etag is not None and not too_long
-        return version if resumable else None
+        if version.validator is None or too_long or not self._is_from(url, version):
+            return
+        if self._in_order and have.size != size:
+            return
+        self.version, self.have = version, have
 
-    def _digest_next(self) -> bool:
-        data = os.pread(self._fd, READ_PIECE, self.offset)
-        self.digester.update(data)
-        return bool(data)
+    def _is_from(self, url: str, version: Version) -> bool:
+        """Whether what is there may go on from our address: signed links differ behind ``?``."""
+        if version.etag is None:
+            return url == self._url
+        return url.partition("?")[0] == self._url.partition("?")[0]
 
-    def _begin(self, version: Version) -> None:
-        os.ftruncate(self._fd, 0)
-        new = self._state + ".new"
-        with open(new, "w", encoding="utf-8") as file:
-            json.dump({"url": self._url, **asdict(version)}, file)
-        os.replace(new, self._state)
-        self.version = version
-        self.digester = Digester()
-
-    def _write(self, data: bytes) -> None:
-        rest, at = memoryview(data), self.offset
-        while rest:
-            written = os.pwrite(self._fd, rest, at)
-            rest, at = rest[written:], at + written
-        self.digester.update(data)
+    def _write_state(self) -> None:
+        assert self.version is not None
+        have = [[span.start, span.stop] for span in self.have]
+        more = {} if self._in_order else {"have": have}
+        _replace(self._state, {"url": self._url, **asdict(self.version), **more})
 
     def _commit(self) -> None:
-        os.fsync(self._fd)
-        if not _is_same_file(self._fd, self._part):
+        os.fsync(self.fd)
+        if not _is_same_file(self.fd, self._part):
             raise KeyConflict(f"{self._part} was replaced by another file; nothing was kept")
         os.replace(self._part, self._target)
         _unlink(self._state)
         _sync_folder(self._target)
 
     def _discard(self) -> None:
-        if _is_same_file(self._fd, self._part):
+        if _is_same_file(self.fd, self._part):
             _unlink(self._part)
             _unlink(self._state)
 
     def _close(self) -> None:
-        if not os.fstat(self._fd).st_size:
-            self._discard()
-        os.close(self._fd)
+        try:
+            if not (os.fstat(self.fd).st_size if self._in_order else self.have):
+                self._discard()
+        finally:
+            os.close(self.fd)
 
 
 def part_paths(target: str) -> tuple[str, str]:
@@ -148,6 +161,31 @@ def part_paths(target: str) -> tuple[str, str]:
         name = "." + hashlib.sha256(encoded).hexdigest()
     part = os.path.join(folder, name + ".part")
     return part, part + ".json"
+
+
+def adopt(target: str, url: str, version: Version) -> None:
+    """Make the file at ``target`` a part: it holds the beginning of ``version`` of ``url``.
+
+    Blocks: for worker threads.
+    """
+    part, state = part_paths(target)
+    have = [[0, os.stat(target).st_size]]
+    _replace(state, {"url": url, **asdict(version), "have": have})
+    os.replace(target, part)
+
+
+def _read_state(state: dict[str, Any], size: int) -> tuple[Version, str, Intervals]:
+    """The version, its address, and which of the ``size`` bytes of the part are there."""
+    url, stretches = state.pop("url"), state.pop("have", [[0, size]])
+    have = Intervals(Span(int(start), min(int(stop), size)) for start, stop in stretches)
+    return Version(**state), str(url), have
+
+
+def _replace(path: str, document: dict[str, object]) -> None:
+    new = path + ".new"
+    with open(new, "w", encoding="utf-8") as file:
+        json.dump(document, file)
+    os.replace(new, path)
 
 
 def _open_locked(path: str) -> int:

@@ -7,9 +7,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from penstock import errors
 from penstock.errors import PenstockError, error_class
+from penstock.remote.urls import redacted
 
 MAX_PROBLEM_BYTES = 1 << 20
 
@@ -40,29 +42,45 @@ _BY_STATUS: dict[int, type[PenstockError]] = {
 
 
 async def error_of(response: aiohttp.ClientResponse) -> PenstockError:
-    """The error an answer of 300 or more stands for.
+    """The error an answer of 300 or more stands for; see :func:`error_from`."""
+    body = b""
+    if has_problem(response.headers):
+        while len(body) < MAX_PROBLEM_BYTES and (more := await response.content.readany()):
+            body += more
+    what = f"{response.method} {shown(response.url)}: {response.status} {response.reason}"
+    return error_from(what, response.status, response.headers, body)
+
+
+def error_from(
+    what: str, status: int, headers: Mapping[str, str], body: bytes = b""
+) -> PenstockError:
+    """The error an answer stands for; ``what`` is its text if ``body`` is no problem document.
 
     Its ``extra`` holds the members of the problem document, ``status``, and ``retry_after``
     (seconds) when the server asked for a pause.
     """
-    problem = await _problem(response)
+    problem = _problem(body) if has_problem(headers) else {}
     kind = error_class(str(problem.get("code")))
     if kind is PenstockError:
-        kind = _BY_STATUS.get(response.status, PenstockError)
+        kind = _BY_STATUS.get(status, PenstockError)
     detail = problem.get("detail")
-    if not isinstance(detail, str) or not detail:
-        detail = f"{response.method} {response.url}: {response.status} {response.reason}"
-    error = kind(detail)
-    error.extra = {**problem, "status": response.status, **_pause(response.headers)}
+    error = kind(detail if isinstance(detail, str) and detail else what)
+    error.extra = {**problem, "status": status, **_pause(headers)}
     return error
 
 
-async def _problem(response: aiohttp.ClientResponse) -> Mapping[str, Any]:
-    if response.content_type != "application/problem+json":
-        return {}
-    body = b""
-    while len(body) < MAX_PROBLEM_BYTES and (more := await response.content.readany()):
-        body += more
+def shown(url: URL) -> str:
+    """An address as errors may tell it: what follows the path may be secret."""
+    return redacted(str(url))
+
+
+def has_problem(headers: Mapping[str, str]) -> bool:
+    """Whether the body of an answer is a problem document."""
+    kind = headers.get("Content-Type", "").partition(";")[0]
+    return kind.strip().lower() == "application/problem+json"
+
+
+def _problem(body: bytes) -> Mapping[str, Any]:
     try:
         document = json.loads(body)
     except ValueError:

@@ -4,9 +4,10 @@ import os
 
 from penstock.client.destination import Destination
 from penstock.client.file_reader import FileReader, Path
-from penstock.client.http import Http, Progress
+from penstock.client.http import Http
 from penstock.client.large import put_large
 from penstock.client.plain import put_plain
+from penstock.client.progress import Progress
 from penstock.client.readers import Source, is_file
 from penstock.client.several import Transfer
 from penstock.client.streams import put_stream

@@ -1,13 +1,17 @@
 """The client: one object that speaks to one server."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from typing import Self
 
 from penstock.client import folders, listing
 from penstock.client.answers import FileInfo, Page, ZipInfo
+from penstock.client.carrying import NO_HEADERS
 from penstock.client.file_reader import Path
-from penstock.client.get import get
-from penstock.client.http import Http, Progress, check_server, no_progress
+from penstock.client.following import follow
+from penstock.client.get import download, get
+from penstock.client.http import Http, check_server
+from penstock.client.progress import Progress, no_progress
+from penstock.client.pulls import Pulls
 from penstock.client.put import put
 from penstock.client.readers import Source
 from penstock.client.selection import Compress, Level, OnError, RemoteUrl, Selection
@@ -32,7 +36,10 @@ class Client:
     how many seconds the connection may be silent. Broken connections, timeouts and answers that
     tell of a passing trouble are tried again, with growing pauses, until ``tries`` in a row
     brought nothing; a server that never answered is reported at once. ``parallel`` is how many
-    parts of big files (from 256 MiB up) are sent side by side, for all files together.
+    parts of big files are moved side by side, for all files together: of uploads from 256 MiB up,
+    of downloads as many as make them faster. With ``range_size`` (bytes) files are asked for in
+    ranges of that size, even by one connection, and each of them is verified if the server can
+    tell its digest.
 
     Every transfer is verified: SHA-256 for files, CRC-32 for ZIPs. Errors are those of
     :mod:`penstock.errors`, and ``OSError`` for the local disk.
@@ -49,12 +56,18 @@ class Client:
         timeout: float = 60.0,
         tries: int = 8,
         parallel: int = 4,
+        range_size: int | None = None,
     ) -> None:
         check_server(server)
-        if parallel < 1:
-            raise ValueError("parallel must be at least 1")
+        if parallel < 1 or (range_size is not None and range_size < 1):
+            raise ValueError("parallel and range_size must be at least 1")
         self._make: Callable[[], Http] = lambda: Http(
-            server, limit_rate=limit_rate, timeout=timeout, tries=tries, parallel=parallel
+            server,
+            limit_rate=limit_rate,
+            timeout=timeout,
+            tries=tries,
+            parallel=parallel,
+            range_size=range_size,
         )
         self._opened: Http | None = None
 
@@ -140,11 +153,69 @@ class Client:
         """As :meth:`get`, and tells whether anything had to be fetched."""
         return await get(self._http, key, target, progress)
 
-    def get_many(
-        self, pairs: Several[tuple[Path, str]], *, meters: Meters = _no_meters
+    async def follow(
+        self, key: str, target: Target, *, progress: Progress = no_progress
+    ) -> FileInfo:
+        """As :meth:`get`, but of a file that is still being uploaded what arrives is read along.
+
+        The target appears once the upload is stored and what came has its SHA-256; a stream gets
+        the bytes as they come. A connection that breaks is gone on with at its byte, by a later
+        call as well. If nothing is being uploaded there it is a :meth:`get`.
+
+        :raises NotFound: nothing is stored there, nor being uploaded.
+        :raises UploadGone: the upload failed, or its file was replaced at once; begin again.
+        :raises DigestMismatch: the bytes that came are wrong; the part was removed.
+        """
+        return (await follow(self._http, key, target, progress)).info
+
+    async def download(
+        self,
+        url: str,
+        target: Target,
+        *,
+        headers: Mapping[str, str] = NO_HEADERS,
+        sha256: str | None = None,
+        progress: Progress = no_progress,
+    ) -> FileInfo:
+        """Fetch a file of any HTTP server to ``target``, as :meth:`get` does.
+
+        ``headers`` go with every request to the URL's own origin. It is verified by ``sha256``
+        (hex), or by the ``Repr-Digest`` that the server tells (RFC 9530); else only by its length.
+        Broken downloads are gone on with if the server has ranges and a strong ``ETag`` or
+        ``Last-Modified``. A link that the URL redirects to may expire meanwhile: it is asked for
+        again.
+
+        :raises BadRequest: it is no ``http`` or ``https`` URL.
+        """
+        return (await download(self._http, url, target, progress, headers, sha256)).info
+
+    def download_many(
+        self,
+        pairs: Several[tuple[Path, str]],
+        *,
+        headers: Mapping[str, str] = NO_HEADERS,
+        sha256: str | None = None,
+        meters: Meters = _no_meters,
     ) -> AsyncGenerator[Done, None]:
-        """Fetch each key to its path (path, key), a few at a time, as :meth:`put_many` does."""
-        return folders.get_many(self._http, folders.as_pairs(pairs), meters)
+        """Fetch each URL to its path (path, URL), a few at a time, as :meth:`put_many` does.
+
+        What it has at its path already is not fetched again if ``sha256`` tells that it is that.
+        """
+        given = folders.as_pairs(pairs)
+        return folders.download_many(self._http, given, headers, sha256, meters)
+
+    def get_many(
+        self,
+        pairs: Several[tuple[Path, str]],
+        *,
+        follow: bool = False,
+        meters: Meters = _no_meters,
+    ) -> AsyncGenerator[Done, None]:
+        """Fetch each key to its path (path, key), a few at a time, as :meth:`put_many` does.
+
+        With ``follow`` it is as :meth:`follow` does it.
+        """
+        return folders.get_many(self._http, folders.as_pairs(pairs), meters, following=follow)
 
     def get_folder(
         self, prefix: str, folder: Path, *, meters: Meters = _no_meters
@@ -179,6 +250,44 @@ class Client:
         :raises NotFound: nothing is stored there.
         """
         return await listing.stat(self._http, key, digest=digest)
+
+    @property
+    def pulls(self) -> Pulls:
+        """Files that the server fetches by itself: begin, list, watch, cancel, retry."""
+        return Pulls(self._http)
+
+    async def pull(
+        self,
+        url: str,
+        key: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content_type: str | None = None,
+        sha256: str | None = None,
+        overwrite: bool = True,
+        progress: Progress = no_progress,
+    ) -> FileInfo:
+        """Have the server fetch ``url`` to ``key``, and wait until it has.
+
+        The server does it by itself: if this call is cancelled, it goes on, and the same call waits
+        for it again. See :meth:`penstock.client.Pulls.begin` for the arguments.
+
+        :raises SourceFailed: the source refuses, or was in trouble for too long.
+        :raises SourceChanged: the source changes faster than it can be fetched.
+        :raises RemoteRefused: the URL leads where the server must not go.
+        :raises DigestMismatch: what came has another SHA-256.
+        :raises PreconditionFailed: a file stands at ``key`` that may not be overwritten.
+        :raises Cancelled: somebody cancelled it.
+        """
+        pull = await self.pulls.begin(
+            url,
+            key,
+            headers=headers,
+            content_type=content_type,
+            sha256=sha256,
+            overwrite=overwrite,
+        )
+        return (await self.pulls.finished(pull.id, progress=progress)).stored()
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
         """Remove one file; with ``if_match`` (an etag) only that version.

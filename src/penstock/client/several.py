@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from penstock.client.answers import FileInfo
-from penstock.client.http import Progress
+from penstock.client.progress import Progress
 from penstock.errors import PenstockError, ServerUnavailable
 
 AT_ONCE = 4

@@ -3,6 +3,7 @@
 from typing import IO, Protocol
 
 from penstock.client.answers import Version
+from penstock.client.part_file import PartFile
 from penstock.errors import SourceChanged
 from penstock.octets.digests import Digester
 from penstock.threads import use_in_thread
@@ -42,6 +43,54 @@ class Sink(Protocol):
 
         :raises LookupError: they were not kept.
         """
+
+
+READ_PIECE = 1 << 20
+
+
+class PartSink:
+    """The part of a target, written from its beginning to its end."""
+
+    keeps = True
+
+    def __init__(self, part: PartFile) -> None:
+        self._part = part
+        self.digester = Digester()
+
+    @classmethod
+    async def open(cls, part: PartFile) -> "PartSink":
+        """Go on with what is in ``part``, reading it again for its digest."""
+        sink = cls(part)
+        while await use_in_thread(sink._digest_next, part.have.size):
+            pass
+        return sink
+
+    @property
+    def version(self) -> Version | None:
+        return self._part.version
+
+    @property
+    def offset(self) -> int:
+        return self.digester.size
+
+    async def begin(self, version: Version) -> None:
+        await use_in_thread(self._part.begin, version)
+        self.digester = Digester()
+
+    async def write(self, data: bytes) -> None:
+        await use_in_thread(self._write, data)
+
+    def read_back(self, length: int, at: int) -> bytes:
+        return self._part.read(length, at)
+
+    def _write(self, data: bytes) -> None:
+        self._part.write(data, self.offset)
+        self.digester.update(data)
+
+    def _digest_next(self, size: int) -> bool:
+        data = self._part.read(min(READ_PIECE, size - self.offset), self.offset)
+        self.digester.update(data)
+        return bool(data)
 
 
 class StreamSink:

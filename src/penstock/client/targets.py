@@ -9,9 +9,10 @@ from typing import IO, TypeAlias
 from penstock.client.answers import Version
 from penstock.client.fetch import Remote, fetch
 from penstock.client.file_reader import Path, digest_file
-from penstock.client.http import Http, Progress
+from penstock.client.http import Http
 from penstock.client.part_file import PartFile
-from penstock.client.sinks import Sink, StreamSink
+from penstock.client.progress import Progress
+from penstock.client.sinks import PartSink, Sink, StreamSink
 from penstock.errors import DigestMismatch
 from penstock.octets.digests import Digester
 from penstock.threads import use_in_thread
@@ -40,14 +41,39 @@ async def bring(
     came before it takes the target's place, and refuse it by DigestMismatch; of a stream the
     last ``tail`` bytes are there for that.
     """
+    path = await file_path(target)
+    if path is not None:
+        return await _to_file(http, remote, path, origin, progress, look)
+    return await to_stream(http, remote, target, progress, look=look, tail=tail)
+
+
+async def file_path(target: Target) -> str | None:
+    """The path of a file that ``target`` is or can become; ``None`` for streams and devices.
+
+    :raises IsADirectoryError: it is a folder.
+    """
+    if not isinstance(target, str | os.PathLike):
+        return None
+    path = os.fspath(target)
+    is_device = await size_there(path) is None and await use_in_thread(os.path.exists, path)
+    return None if is_device else path
+
+
+async def to_stream(
+    http: Http,
+    remote: Remote,
+    target: Target,
+    progress: Progress,
+    *,
+    look: Look = _no_look,
+    tail: int = 0,
+) -> Digester:
+    """Fetch ``remote`` to a stream or device, in order; the rest is as with :func:`bring`."""
     if not isinstance(target, str | os.PathLike):
         return await _to_stream(http, remote, StreamSink(target, tail), progress, look)
-    path = os.fspath(target)
-    if await size_there(path) is None and await use_in_thread(os.path.exists, path):
-        device = await use_in_thread(open, path, "wb", buffering=0)
-        with device:
-            return await _to_stream(http, remote, StreamSink(device, tail), progress, look)
-    return await _to_file(http, remote, path, origin, progress, look)
+    device = await use_in_thread(open, target, "wb", buffering=0)
+    with device:
+        return await _to_stream(http, remote, StreamSink(device, tail), progress, look)
 
 
 async def size_there(path: Path) -> int | None:
@@ -88,14 +114,15 @@ async def _to_stream(
 async def _to_file(
     http: Http, remote: Remote, path: str, origin: str, progress: Progress, look: Look
 ) -> Digester:
-    part = await PartFile.open(path, origin)
+    part = await PartFile.open(path, origin, in_order=True)
     try:
-        await fetch(http, remote, part, progress)
-        await look(part)
+        sink = await PartSink.open(part)
+        await fetch(http, remote, sink, progress)
+        await look(sink)
         await part.commit()
     except DigestMismatch:
         await part.discard()
         raise
     finally:
         await part.close()
-    return part.digester
+    return sink.digester

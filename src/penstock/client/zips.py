@@ -7,7 +7,8 @@ from math import ceil
 from typing import Any
 
 from penstock.client.answers import Version, ZipInfo, understood
-from penstock.client.http import Http, Progress, json_of
+from penstock.client.http import Http, json_of
+from penstock.client.progress import Progress
 from penstock.client.selection import Selection
 from penstock.client.sinks import Sink
 from penstock.client.targets import Target, bring, is_there
@@ -28,6 +29,7 @@ ASKING_SECONDS = 60.0
 class _RemoteZip:
     """A selection as something to fetch; when it expired it is made again."""
 
+    asks: Mapping[str, str] = {}
     digested = False
 
     def __init__(self, http: Http, selection: Mapping[str, Any], info: ZipInfo) -> None:

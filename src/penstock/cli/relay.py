@@ -1,0 +1,157 @@
+"""``penstock relay``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from penstock.cli.options import exit_codes
+from penstock.cli.sizes import parse_size
+from penstock.errors import Exit
+
+_SECONDS = click.FloatRange(min=0.1)
+_COUNT = click.IntRange(min=1)
+
+
+def _header(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    pairs = [value.partition(":") for value in values]
+    if not all(colon and name.strip() for name, colon, _ in pairs):
+        raise click.BadParameter("write it as 'Name: value'")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _size(context: click.Context, parameter: click.Parameter, value: str) -> int:
+    try:
+        return int(parse_size(value))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+class _Lines(click.types.StringParamType):
+    """A text; several, one per line, in an environment variable."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return rv.splitlines()
+
+
+def _option(name: str, metavar: str, help: str, **more: Any) -> click.Option:  # noqa: A002
+    """An option that has an environment variable too, and tells its default."""
+    variable = "PENSTOCK_RELAY_" + name.upper().replace("-", "_")
+    if not isinstance(more.get("type"), click.Choice):
+        more["metavar"] = metavar
+    names = [f"--{name}", *more.pop("names", ())]
+    return click.Option(
+        names, help=help, **{"envvar": variable, "show_envvar": True, "show_default": True, **more}
+    )
+
+
+_OPTIONS = (
+    _option("upstream", "URL", "Server that has the files.", required=True),
+    _option(
+        "dir",
+        "DIR",
+        "Folder for everything: files of /download here, the cache below .penstock.",
+        names=["folder"],
+        type=click.Path(path_type=Path),
+        default=Path("penstock-relay"),
+    ),
+    _option("host", "ADDRESS", "Address to listen on.", default="127.0.0.1"),
+    _option(
+        "port",
+        "N",
+        "TCP port to listen on; 0 picks a free one.",
+        type=click.IntRange(0, 65535),
+        default=8888,
+    ),
+    _option("parallel", "N", "Most connections that bring one file.", type=_COUNT, default=4),
+    _option(
+        "header",
+        "'NAME: VALUE'",
+        "Field of every request to the upstream, such as credentials; may be given again. Others "
+        "on the host can see options, but not the environment variable, which has one per line.",
+        names=["headers"],
+        type=_Lines(),
+        multiple=True,
+        callback=_header,
+        envvar="PENSTOCK_RELAY_HEADERS",
+    ),
+    _option(
+        "max-age",
+        "SECONDS",
+        "How long a file is sent without asking the upstream whether it changed.",
+        type=click.FloatRange(min=0),
+        default=0.0,
+    ),
+    _option(
+        "cache-size",
+        "BYTES",
+        "Most bytes of kept files together; what was used least lately goes first.",
+        callback=_size,
+        default="10GiB",
+    ),
+    _option(
+        "max-transfers",
+        "N",
+        "Callers that are sent something at once; more are answered 503.",
+        type=_COUNT,
+        default=512,
+    ),
+    _option("timeout", "SECONDS", "Longest silence of the upstream.", type=_SECONDS, default=60.0),
+    _option(
+        "tries", "N", "Tries in a row that may bring nothing of a file.", type=_COUNT, default=8
+    ),
+    _option(
+        "stall-timeout",
+        "SECONDS",
+        "Seconds after which a caller who reads nothing is left.",
+        type=_SECONDS,
+        default=60.0,
+    ),
+    _option(
+        "shutdown-timeout",
+        "SECONDS",
+        "Seconds that answers in flight may take to finish when the relay is ended.",
+        type=click.FloatRange(min=0),
+        default=30.0,
+    ),
+    _option(
+        "log-format",
+        "FORMAT",
+        "Log lines as JSON, or pretty; auto is pretty on a terminal.",
+        type=click.Choice(["auto", "json", "pretty"]),
+        default="auto",
+    ),
+)
+
+
+def _relay(**given: Any) -> Exit:
+    from urllib.parse import urlsplit
+
+    from penstock.client.http import check_server
+    from penstock.relay import Options
+    from penstock.wiring import relay
+
+    try:
+        check_server(given["upstream"])
+    except ValueError as error:
+        raise click.UsageError(f"--upstream: {error}") from None
+    if urlsplit(given["upstream"]).username is not None:
+        raise click.UsageError("--upstream: give credentials by --header, not in the address")
+    return relay(Options(**given))
+
+
+command = click.Command(
+    "relay",
+    params=list(_OPTIONS),
+    callback=_relay,
+    short_help="Pass another server's files on, and keep them.",
+    help="Stand before the server at URL and pass its files on.\n\n"
+    "GET /v1/files/KEY sends the upstream's file while it comes, and keeps it: one fetch, however "
+    "many callers want it. GET /download/NAME brings the upstream's /download/NAME into DIR and "
+    "answers when it is there, as the client service of file_upload does.\n\n"
+    "SIGTERM, SIGINT and SIGHUP let answers in flight finish. Files that are incomplete then, or "
+    "after a crash, are gone on with when the relay is started again.",
+    epilog=exit_codes(),
+)

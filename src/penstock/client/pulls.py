@@ -1,0 +1,240 @@
+"""Pulls: files of other servers that the server fetches by itself, in the background."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from penstock.client.answers import FileInfo, JsonObject, rfc3339, understood
+from penstock.client.events import Event, EventReader
+from penstock.client.http import Http, json_of
+from penstock.client.progress import Progress, no_progress
+from penstock.errors import Cancelled, PenstockError, ServerUnavailable, error_class
+
+PULLS = "/v1/pulls"
+SILENCE = 60.0
+"""Seconds without even a comment after which a stream of events is left; one comes every 15."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullInfo:
+    """One pull as the server describes it.
+
+    ``state`` is ``waiting``, ``running``, ``done``, ``failed`` or ``cancelled``. ``url`` is the
+    source's without credentials and query. ``received`` and ``size`` are bytes, ``rate`` bytes per
+    second, ``eta`` seconds to go; what is not known is ``None``. ``cancelling``: somebody asked
+    for its end. ``next_try`` is when a source that was in trouble is asked again. ``file`` is what
+    was stored in the end, ``error`` why the last attempt failed.
+    """
+
+    id: str
+    state: str
+    url: str
+    key: str
+    received: int
+    size: int | None
+    rate: float | None
+    eta: float | None
+    attempts: int
+    cancelling: bool
+    created: datetime
+    started: datetime | None
+    ended: datetime | None
+    next_try: datetime | None
+    file: FileInfo | None
+    error: PenstockError | None
+
+    @classmethod
+    def from_json(cls, document: JsonObject) -> Self:
+        """Read the Pull object of the API."""
+        file, error = document["file"], document["error"]
+        return cls(
+            id=str(document["id"]),
+            state=str(document["state"]),
+            url=str(document["url"]),
+            key=str(document["key"]),
+            received=int(document["received"]),
+            size=document["size"],
+            rate=document["rate"],
+            eta=document["eta"],
+            attempts=int(document["attempts"]),
+            cancelling=bool(document["cancelling"]),
+            created=datetime.fromisoformat(document["created"]),
+            started=_time(document["started"]),
+            ended=_time(document["ended"]),
+            next_try=_time(document["next_try"]),
+            file=None if file is None else FileInfo.from_json(file),
+            error=None if error is None else error_class(error["code"])(error["detail"]),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The Pull object of the API."""
+        error = self.error and {"code": self.error.code, "detail": self.error.detail}
+        return {
+            "id": self.id,
+            "state": self.state,
+            "url": self.url,
+            "key": self.key,
+            "received": self.received,
+            "size": self.size,
+            "rate": self.rate,
+            "eta": self.eta,
+            "attempts": self.attempts,
+            "cancelling": self.cancelling,
+            "created": rfc3339(self.created),
+            "started": self.started and rfc3339(self.started),
+            "ended": self.ended and rfc3339(self.ended),
+            "next_try": self.next_try and rfc3339(self.next_try),
+            "file": self.file and self.file.to_json(),
+            "error": error,
+        }
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing will change any more, unless it is retried."""
+        return self.ended is not None
+
+    def stored(self) -> FileInfo:
+        """The file that it became.
+
+        :raises PenstockError: there is none: it failed, with this error.
+        :raises Cancelled: somebody cancelled it.
+        """
+        if self.file is not None:
+            return self.file
+        if self.state == "cancelled":
+            raise Cancelled(f"the pull of {self.url} was cancelled")
+        raise self.error or PenstockError(f"the pull of {self.url} is {self.state}")
+
+
+class Pulls:
+    """The pulls of one server; :attr:`penstock.client.Client.pulls` is one."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    async def begin(
+        self,
+        url: str,
+        key: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content_type: str | None = None,
+        sha256: str | None = None,
+        overwrite: bool = True,
+    ) -> PullInfo:
+        """Have the server fetch ``url`` to ``key``; answers at once, the bytes come later.
+
+        ``headers`` go with every request for ``url``. Without ``content_type`` the source's is
+        taken. ``sha256`` (64 hex digits) is held against what comes. Without ``overwrite`` nothing
+        is replaced. The same request while such a pull has not ended is answered by that one.
+
+        :raises BadRequest: no such URL, key, header or digest can be.
+        :raises PreconditionFailed: a file stands at ``key`` that may not be overwritten.
+        """
+        wish = {
+            "url": url,
+            "key": key,
+            "headers": dict(headers or {}),
+            "content_type": content_type,
+            "sha256": sha256,
+            "overwrite": overwrite,
+        }
+        wish = {name: value for name, value in wish.items() if value is not None}
+        return await self._ask("POST", PULLS, json=wish)
+
+    async def get(self, identity: str) -> PullInfo:
+        """How a pull stands.
+
+        :raises NotFound: there is no such pull.
+        """
+        return await self._ask("GET", _path(identity))
+
+    async def list(self) -> AsyncGenerator[PullInfo, None]:
+        """All pulls that the server remembers, the newest first."""
+        after: str | None = ""
+        while after is not None:
+            url = self._http.url(PULLS, [("after", after)] if after else [])
+            _, body = await self._http.call("GET", url)
+            pulls, after = understood(_page, json_of(body))
+            for pull in pulls:
+                yield pull
+
+    async def cancel(self, identity: str) -> PullInfo:
+        """End a pull and remove what came of it; one that has failed leaves nothing then.
+
+        :raises NotFound: there is no such pull.
+        :raises WrongState: it is done.
+        """
+        return await self._ask("DELETE", _path(identity))
+
+    async def retry(self, identity: str) -> PullInfo:
+        """Let a pull that failed or was cancelled go on, or one that waits do so at once.
+
+        :raises NotFound: there is no such pull.
+        :raises WrongState: it is under way, or done.
+        """
+        return await self._ask("POST", f"{_path(identity)}/retry")
+
+    async def watch(self, identity: str) -> AsyncGenerator[PullInfo, None]:
+        """How a pull stands, again whenever that changes, until it has ended.
+
+        A broken connection and a server that was restarted are overcome. Close the generator if
+        you leave it early.
+
+        :raises NotFound: there is no such pull.
+        """
+        backoff = self._http.backoff()
+        while True:
+            heard = False
+            try:
+                async with aclosing(self._events(identity)) as events:
+                    async for event in events:
+                        heard = True
+                        pull = understood(PullInfo.from_json, json_of(event.data.encode()))
+                        yield pull
+                        if pull.has_ended:
+                            return
+                error: PenstockError = ServerUnavailable(f"{self._http.base} ended the events")
+            except PenstockError as failed:
+                error = failed
+            await self._http.retry(backoff, error, progressed=heard)
+
+    async def finished(self, identity: str, *, progress: Progress = no_progress) -> PullInfo:
+        """Wait for the end of a pull; :meth:`PullInfo.stored` tells what became of it.
+
+        :raises NotFound: there is no such pull.
+        """
+        async with aclosing(self.watch(identity)) as stands:
+            async for pull in stands:
+                progress(pull.received, pull.size)
+                if pull.has_ended:
+                    return pull
+        raise AssertionError("a watch ends with the end of the pull")
+
+    async def _events(self, identity: str) -> AsyncGenerator[Event, None]:
+        """One stream of events."""
+        url = self._http.url(f"{_path(identity)}/events")
+        patience = max(self._http.timeout, SILENCE)
+        reader = EventReader()
+        async with self._http.request("GET", url, answer_within=patience) as response:
+            while data := await response.content.readany():
+                for event in reader.feed(data):
+                    yield event
+
+    async def _ask(self, method: str, path: str, **options: Any) -> PullInfo:
+        _, body = await self._http.call(method, self._http.url(path), **options)
+        return understood(PullInfo.from_json, json_of(body))
+
+
+def _path(identity: str) -> str:
+    return f"{PULLS}/{identity}"
+
+
+def _page(document: JsonObject) -> tuple[list[PullInfo], str | None]:
+    return [PullInfo.from_json(one) for one in document["pulls"]], document["next"]
+
+
+def _time(told: str | None) -> datetime | None:
+    return None if told is None else datetime.fromisoformat(told)
