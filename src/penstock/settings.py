@@ -7,7 +7,15 @@ working directory > default. The flags of ``penstock serve`` are made from the f
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ByteSize, Field, NonNegativeFloat, PositiveFloat, PositiveInt, SecretStr
+from pydantic import (
+    ByteSize,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -130,12 +138,21 @@ class Settings(BaseSettings):
         description="what the requests to HOOKS_URL are signed with: whsec_ and 24 to 64 random "
         "bytes in base64; others on the host can see it if it is given as a flag",
     )
+    pulls: NonNegativeInt = Field(
+        default=4,
+        description="files of other servers that are pulled at once, others wait; with 0 they are "
+        "left to further servers on the same catalog",
+    )
     idle_timeout: PositiveFloat = Field(
         default=15.0,
         description="seconds a connection may take for a request head, or idle between requests",
     )
     stall_timeout: PositiveFloat = Field(
         default=60.0, description="seconds without a byte in either direction that end a transfer"
+    )
+    follow_timeout: PositiveFloat = Field(
+        default=300.0,
+        description="seconds without a new byte after which nobody follows an upload any longer",
     )
     shutdown_timeout: NonNegativeFloat = Field(
         default=30.0, description="seconds that transfers in flight may take to finish on SIGTERM"

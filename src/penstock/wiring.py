@@ -4,6 +4,7 @@ import asyncio
 import resource
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from penstock import __version__
 from penstock.catalog import (
@@ -17,12 +18,19 @@ from penstock.catalog import (
 )
 from penstock.errors import Exit
 from penstock.hooks import Courier, Receiver
+from penstock.jobs import Jobs, Worker
+from penstock.pulls import KIND as PULL
+from penstock.pulls import LANE as PULL_LANE
+from penstock.pulls import Puller, Pulls
 from penstock.remote import Remote, RemoteLimits
 from penstock.server import Services, build_app, run_server
 from penstock.server.logs import note, set_up_logging
 from penstock.settings import Settings
 from penstock.stores import Store, open_store
 from penstock.uploads import Folder, UploadLimits, Uploads
+
+if TYPE_CHECKING:
+    from penstock import relay as relays
 
 _REMOTE_CONNECTIONS = 256
 """Of all ZIPs together; each takes a descriptor."""
@@ -68,13 +76,19 @@ def open_services(settings: Settings) -> Services:
     commits = GroupCommit(engine)
     courier = open_courier(settings, Outbox(engine, commits))
     ledger = Ledger(engine, commits, courier.outbox.record if courier is not None else None)
+    remote = open_remote(settings)
+    uploads = open_uploads(settings, store, ledger)
+    jobs = Jobs(engine, commits)
     return Services(
         settings,
         store,
-        open_remote(settings),
+        remote,
         Selections(engine),
-        open_uploads(settings, store, ledger),
+        uploads,
         commits,
+        jobs,
+        open_worker(settings, jobs, Puller(remote, uploads)),
+        Pulls(jobs, uploads, store),
         courier=courier,
     )
 
@@ -94,6 +108,16 @@ def open_uploads(settings: Settings, store: Store, ledger: Ledger) -> Uploads:
         limits,
         threads=settings.io_threads,
         sha256=settings.sha256,
+    )
+
+
+def open_worker(settings: Settings, jobs: Jobs, puller: Puller) -> Worker:
+    """What does the work of this server's jobs."""
+    return Worker(
+        jobs,
+        {PULL: puller},
+        lanes={PULL_LANE: settings.pulls},
+        cleanups={PULL: puller.clean_up},
     )
 
 
@@ -126,6 +150,30 @@ def open_courier(settings: Settings, outbox: Outbox) -> Courier | None:
     return Courier(outbox, receiver)
 
 
+def relay(options: "relays.Options") -> Exit:
+    """Stand before another server until a signal ends it; answers the exit code."""
+    set_up_logging(options)
+    _allow_descriptors()
+    asyncio.run(_relay(options))
+    return Exit.OK
+
+
+async def _relay(options: "relays.Options") -> None:
+    from penstock import relay as relays  # the server has no need of it, nor of the client
+
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(16, "penstock-io"))
+    opened = await relays.open_relay(options)
+    try:
+        await run_server(relays.build_relay(options, opened), _announce)
+    finally:
+        if incomplete := await opened.close():
+            _say(f"{incomplete} incomplete; start the relay again to go on with what came")
+
+
 def _announce(url: str) -> None:
     note("listening", url=url, version=__version__)
-    print(f"Penstock {__version__} is listening on {url}", file=sys.stdout, flush=True)  # noqa: T201
+    _say(f"Penstock {__version__} is listening on {url}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stdout, flush=True)  # noqa: T201

@@ -50,6 +50,29 @@ def test_sigterm_without_traffic_ends_the_server_with_0(start_server: StartServe
     assert time.monotonic() - started < 3
 
 
+def test_sighup_ends_the_server_with_0_too(start_server: StartServer) -> None:
+    server = start_server()
+
+    server.process.send_signal(signal.SIGHUP)
+
+    assert server.process.wait(timeout=30) == 0
+
+
+def test_sighup_is_ignored_if_it_was_told_so(start_server: StartServer) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        server = start_server()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    server.process.send_signal(signal.SIGHUP)
+
+    connection = connect(server)
+    connection.request("GET", "/livez")
+
+    assert connection.getresponse().read() == b"ok\n"
+    connection.close()
+
+
 def test_sigterm_lets_a_download_finish(start_server: StartServer) -> None:
     server = start_server()
     sparse(server, "big", 64 * MIB)

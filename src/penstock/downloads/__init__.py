@@ -4,6 +4,7 @@ from penstock.downloads.conditions import (
     RequestFields,
     check_write,
     etag_field,
+    http_date,
     named_first,
     precondition_status,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "SendPlan",
     "check_write",
     "etag_field",
+    "http_date",
     "named_first",
     "plan_download",
     "precondition_status",

@@ -4,6 +4,6 @@ from penstock.remote.file import RemoteFile
 from penstock.remote.limits import RemoteLimits
 from penstock.remote.remote import Remote
 from penstock.remote.trouble import failure
-from penstock.remote.urls import redacted
+from penstock.remote.urls import check_request, redacted
 
-__all__ = ["Remote", "RemoteFile", "RemoteLimits", "failure", "redacted"]
+__all__ = ["Remote", "RemoteFile", "RemoteLimits", "check_request", "failure", "redacted"]

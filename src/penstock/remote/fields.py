@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
 
+from penstock.errors import BadRequest
+from penstock.octets.digests import parse_digest_field
+
 _STRONG_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 _PARAMETER = re.compile(
     r';\s*(?P<name>[\w!#$%&+^`|~.-]+\*?)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^;"\s]*))'
@@ -31,6 +34,23 @@ def http_seconds(header: str | None) -> int | None:
         parsed = parsedate_to_datetime(header or "")
         return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp())
     except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def is_fresh(modified: str | None, date: str | None) -> bool:
+    """Whether the file was modified less than a second before the answer was made.
+
+    Then ``Last-Modified`` is a weak validator (RFC 9110 §8.8.2.2).
+    """
+    then, now = http_seconds(modified), http_seconds(date)
+    return then is not None and now is not None and now - then < 1
+
+
+def repr_digest(header: str | None) -> bytes | None:
+    """The SHA-256 (32 bytes) of the whole file (RFC 9530 §3)."""
+    try:
+        return parse_digest_field("Repr-Digest", header or "")
+    except BadRequest:
         return None
 
 

@@ -3,7 +3,7 @@
 from penstock.octets.ranges import Span, parse_content_range
 from penstock.remote.answer import Answer
 from penstock.remote.file import RemoteFile
-from penstock.remote.trouble import Trouble, failure
+from penstock.remote.trouble import Trouble, failure, unresumable
 from penstock.remote.verdict import changed, check_coding, failed
 
 
@@ -92,10 +92,10 @@ class Place:
 
         :raises SourceFailed: it cannot.
         """
-        if self.offset == self._start or (self._known.validators and self._known.ranges):
+        if self.offset == self._start or self._known.resumable:
             return
         reason = f"{trouble.error.extra['reason']}, and it cannot be resumed"
-        raise failure(self._file.url, reason) from trouble
+        raise unresumable(self._file.url, reason, trouble) from trouble
 
     @property
     def _known(self) -> RemoteFile:
@@ -124,7 +124,7 @@ class Place:
     def _whole(self, answer: Answer) -> int | None:
         """The size of a body that begins at 0, as far as it is known."""
         if self.offset:
-            raise failure(answer.url, "its server does not send parts of it")
+            raise unresumable(answer.url, "its server does not send parts of it")
         if self._learned.size is None and not answer.is_chunked:
             raise failure(answer.url, "the answer does not say where it ends")
         return self._learned.size

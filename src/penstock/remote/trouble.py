@@ -26,11 +26,21 @@ class Trouble(Exception):
         super().__init__(error.detail)
         self.error = error
         self.pause = pause
+        error.passing, error.pause = True, pause
 
 
 def failure(url: str, reason: str) -> SourceFailed:
     """A remote file cannot be had; ``reason`` is a few words that follow "cannot be read:"."""
     return SourceFailed(f"{redacted(url)} cannot be read: {reason}", reason=reason)
+
+
+def unresumable(url: str, reason: str, trouble: Trouble | None = None) -> SourceFailed:
+    """As :func:`failure`, where what came must be asked for again from its first byte on."""
+    error = failure(url, reason)
+    error.resumable = False
+    if trouble is not None:
+        error.passing, error.pause = True, trouble.pause
+    return error
 
 
 def refusal(url: str, reason: str, advice: str = "") -> RemoteRefused:

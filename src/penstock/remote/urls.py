@@ -77,6 +77,14 @@ class Target:
         return _origin(self.url)
 
 
+def check_request(url: str, headers: Mapping[str, str]) -> None:
+    """Refuse what could never be asked for. Where the URL leads is not looked at.
+
+    :raises BadRequest: it is no ``http`` or ``https`` URL, or a header is not the caller's.
+    """
+    Target.of(url, headers)
+
+
 def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """A copy of the headers that a caller wants sent.
 

@@ -8,8 +8,11 @@ from aiohttp import web
 from penstock.server import files, forms, health, middleware, pages, zips
 from penstock.server.compat import file_service, file_streaming, file_upload, stream_download
 from penstock.server.draft import routes as draft
+from penstock.server.events import STREAMS, Streams
+from penstock.server.pulls import routes as pulls
 from penstock.server.receiving import expect_later
 from penstock.server.services import SERVICES, Services
+from penstock.server.serving import SERVING, Serving
 from penstock.server.uploads import routes as uploads
 
 
@@ -17,6 +20,10 @@ def build_app(services: Services) -> web.Application:
     """The aiohttp application that serves ``services``."""
     app = web.Application(middlewares=[middleware.observe, middleware.errors])
     app[SERVICES] = services
+    app[SERVING] = Serving(services.settings, services.traffic)
+    app[STREAMS] = Streams()
+    app.on_startup.append(_begin_jobs)
+    app.on_shutdown.append(_end_jobs)
     app.on_response_prepare.append(middleware.identify)
     app.on_response_prepare.append(uploads.mark)
     app.cleanup_ctx.append(_delivering_hooks)
@@ -40,6 +47,12 @@ def build_app(services: Services) -> web.Application:
     add("POST", "/v1/zip", zips.post_zip)
     add("POST", "/v1/zips", zips.make_zip_link)
     get("/v1/zips/{id}", zips.get_kept_zip)
+    add("POST", "/v1/pulls", pulls.begin_pull)
+    get("/v1/pulls", pulls.list_pulls)
+    get("/v1/pulls/{id}", pulls.get_pull)
+    add("DELETE", "/v1/pulls/{id}", pulls.cancel_pull)
+    get("/v1/pulls/{id}/events", pulls.pull_events)
+    add("POST", "/v1/pulls/{id}/retry", pulls.retry_pull)
     get("/v1/server", health.server_info)
     get("/livez", health.livez)
     get("/readyz", health.readyz)
@@ -55,6 +68,16 @@ def build_app(services: Services) -> web.Application:
     get("/openapi.yaml", pages.contract)
     get("/static/{path:.+}", pages.asset)
     return app
+
+
+async def _begin_jobs(app: web.Application) -> None:
+    app[SERVICES].worker.start()
+
+
+async def _end_jobs(app: web.Application) -> None:
+    """Jobs go on elsewhere, or here after a restart; who watches them is not kept waiting."""
+    await app[SERVICES].worker.close()
+    await app[SERVICES].jobs.close()
 
 
 async def _delivering_hooks(app: web.Application) -> AsyncIterator[None]:

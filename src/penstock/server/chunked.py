@@ -7,8 +7,18 @@ from penstock.server.wire import Wire
 
 async def send_chunk(wire: Wire, data: bytes) -> None:
     """Send the next bytes of the body; not empty, for an empty chunk would end it."""
-    await wire.send(b"%x\r\n" % len(data), more=True)
+    await send_chunk_head(wire, len(data))
     await wire.send(data, more=True)
+    await send_chunk_tail(wire)
+
+
+async def send_chunk_head(wire: Wire, size: int) -> None:
+    """Announce a chunk of ``size`` bytes, more than none, which are to be sent next."""
+    await wire.send(b"%x\r\n" % size, more=True)
+
+
+async def send_chunk_tail(wire: Wire) -> None:
+    """End the chunk."""
     await wire.send(b"\r\n")
 
 

@@ -4,12 +4,14 @@ from aiohttp import web
 
 from penstock.downloads import Representation, check_write
 from penstock.errors import BadRequest
+from penstock.octets.content_types import given_type
 from penstock.octets.digests import verify, wants_sha256
 from penstock.server.content import Content, open_content
 from penstock.server.draft.answers import limits_told
 from penstock.server.draft.fields import draft_of
 from penstock.server.draft.routes import create_at
-from penstock.server.media import SAFETY, content_type_of, disposition_of, given_type
+from penstock.server.following import answer_followed, open_followed
+from penstock.server.media import SAFETY, content_type_of, disposition_of
 from penstock.server.receiving import body_of, check_body
 from penstock.server.representations import answer_best
 from penstock.server.services import services_of
@@ -85,6 +87,10 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     """``GET`` and ``HEAD /v1/files/{key}``."""
     services = services_of(request)
     key = key_of(request)
+    if (reader := await open_followed(request, key)) is not None:
+        async with reader:
+            with services.traffic:
+                return await answer_followed(request, reader)
     if _wants_digest(request):
         await services.store.checksum(key)
     with services.traffic:

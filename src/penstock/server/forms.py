@@ -15,7 +15,7 @@ from multipart import (
 )
 
 from penstock.errors import BadRequest, TooLarge, UnsupportedMediaType
-from penstock.server.media import given_type
+from penstock.octets.content_types import given_type
 from penstock.server.receiving import body_of, check_body
 from penstock.server.services import Services, services_of
 from penstock.server.urls import file_json

@@ -35,6 +35,7 @@ async def server_info(request: web.Request) -> web.Response:
         "max_form_files": settings.max_form_files,
         "max_zip_entries": settings.max_zip_entries,
         "max_zip_urls": settings.max_zip_urls,
+        "pulls": settings.pulls,
     }
     return web.json_response({"name": "penstock", "version": __version__, "limits": limits})
 

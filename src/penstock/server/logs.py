@@ -8,9 +8,7 @@ import threading
 import time
 from collections import deque
 from datetime import UTC, datetime
-from typing import TextIO
-
-from penstock.settings import Settings
+from typing import Protocol, TextIO
 
 _MOST_WAITING = 10_000
 _GATHER = 0.05
@@ -24,7 +22,17 @@ def note(event: str, *, level: int = logging.INFO, failed: bool = False, **field
         _log.log(level, event, exc_info=failed, extra={"fields": fields})
 
 
-def set_up_logging(settings: Settings) -> None:
+class LogSettings(Protocol):
+    """What is logged, and how."""
+
+    @property
+    def log_format(self) -> str: ...
+
+    @property
+    def log_level(self) -> str: ...
+
+
+def set_up_logging(settings: LogSettings) -> None:
     """Write all log records to standard error, as JSON or pretty; libraries' from warnings up."""
     stream = sys.stderr
     pretty = settings.log_format == "pretty" or (settings.log_format == "auto" and stream.isatty())

@@ -12,21 +12,8 @@ SAFETY = {
     "style-src 'unsafe-inline'; sandbox",
 }
 
-_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_QUOTED = r'"[ !#-\[\]-~]*"'
-_MEDIA_TYPE = re.compile(rf"{_WORD}/{_WORD}[ \t]*(;[ \t]*{_WORD}=({_WORD}|{_QUOTED})[ \t]*)*")
-# What curl and browsers send when nobody said anything about the type.
-_SAYS_NOTHING = {"", DEFAULT, "application/x-www-form-urlencoded"}
 # Types that cannot run script in our origin. SVG and HTML can, so they are only downloaded.
 _SHOWN = re.compile(r"(image/(?!svg)|audio/|video/|text/plain|application/pdf)", re.IGNORECASE)
-
-
-def given_type(header: str | None) -> str | None:
-    """The content type an uploader gave, or ``None`` when it says nothing useful."""
-    value = (header or "").strip()
-    if value.partition(";")[0].strip().lower() in _SAYS_NOTHING or len(value) > 255:
-        return None
-    return value if _MEDIA_TYPE.fullmatch(value) else None
 
 
 def content_type_of(info: FileInfo) -> str:

@@ -14,7 +14,7 @@ from penstock.server import problems
 from penstock.server.context import BEGUN, CLOSING, CUT, RECEIVED, REQUEST_ID, SENT
 from penstock.server.logs import note
 from penstock.server.receiving import check_expectation, check_origin
-from penstock.server.services import services_of
+from penstock.server.serving import serving_of
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 _ABORTED = 499  # as nginx logs it: the client left, or the connection was cut on purpose
@@ -100,6 +100,6 @@ async def identify(request: web.Request, response: web.StreamResponse) -> None:
     """Name the request in its answer; ask clients to leave when the server is on its way out."""
     response.headers["X-Request-ID"] = request[REQUEST_ID]
     response.headers["Server"] = "Penstock"
-    if CLOSING in request or services_of(request).traffic.draining:
+    if CLOSING in request or serving_of(request).traffic.draining:
         response.force_close()
         response.headers["Connection"] = "close"

@@ -17,14 +17,18 @@ from penstock.octets.encoders import codings
 from penstock.octets.ranges import Span
 from penstock.server.coding import NO_RANGES, VARY, Coded, accepted_by, answer_coded
 from penstock.server.content import Content, open_content
-from penstock.server.sending import answer, carry_out, planned
+from penstock.server.part_digest import part_digest
+from penstock.server.sending import carry_out, planned
 from penstock.server.services import cpu_of, services_of
 
 
 async def answer_best(
     request: web.Request, content: Content, what: Representation, headers: dict[str, str]
 ) -> web.StreamResponse:
-    """Answer a GET or HEAD for a file with what suits the client best; see :func:`answer`."""
+    """Answer a GET or HEAD for a file with what suits the client best.
+
+    Raises as :func:`penstock.server.sending.answer` does.
+    """
     settings = services_of(request).settings
     info = content.info
     made_before = settings.precompressed and not info.key.endswith(tuple(SUFFIXES.values()))
@@ -39,7 +43,9 @@ async def answer_best(
                 response = await _answer_made(request, content, what, headers)
             if response is not None:
                 return response
-    return await answer(request, what, headers, content.send)
+    plan = planned(request, what)
+    fields = headers | await part_digest(request, content, plan)
+    return await carry_out(request, plan, fields, content.send)
 
 
 async def _answer_made(

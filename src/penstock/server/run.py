@@ -11,31 +11,31 @@ from aiohttp import web
 
 from penstock.errors import CannotListen
 from penstock.server.logs import note
-from penstock.server.services import SERVICES, Traffic
+from penstock.server.serving import SERVING, Traffic
 
 _LONGEST_LINE = 64 << 10
-_STOPPING = (signal.SIGTERM, signal.SIGINT)
+_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 async def run_server(app: web.Application, started: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT; ``started`` is told the URL once connections are accepted.
+    """Serve until a signal; ``started`` is told the URL once connections are accepted.
 
-    On the signal the listening socket is closed, transfers in flight may take the shutdown
-    timeout to finish, then what is left is cut. A second signal cuts at once.
+    On SIGTERM, SIGINT or SIGHUP the listening socket is closed, transfers in flight may take the
+    shutdown timeout to finish, then what is left is cut. A second signal cuts at once.
     """
     runner = make_runner(app)
     await runner.setup()
     with _waking_signals():
         await _serve(app, runner, started)
         # A second signal in the last moments must not turn a clean end into a death by signal.
-        for number in _STOPPING:
+        for number in _stopping():
             signal.signal(number, signal.SIG_IGN)
 
 
 async def _serve(
     app: web.Application, runner: web.AppRunner, started: Callable[[str], None]
 ) -> None:
-    settings, traffic = app[SERVICES].settings, app[SERVICES].traffic
+    settings, traffic = app[SERVING].settings, app[SERVING].traffic
     stop = _signals()
     site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
     try:
@@ -64,7 +64,7 @@ def make_runner(app: web.Application) -> web.AppRunner:
         # A client that leaves ends its handler, which frees whatever the transfer held.
         handler_cancellation=True,
         # The same limit bounds a request head that dribbles in and an idle connection.
-        keepalive_timeout=app[SERVICES].settings.idle_timeout,
+        keepalive_timeout=app[SERVING].settings.idle_timeout,
         auto_decompress=False,
         # Keys and prefixes of a ZIP may stand in the URL.
         max_line_size=_LONGEST_LINE,
@@ -73,7 +73,7 @@ def make_runner(app: web.Application) -> web.AppRunner:
 
 
 def _signals() -> "asyncio.Queue[int]":
-    """A queue that receives SIGTERM and SIGINT."""
+    """A queue that receives the signals that end the server."""
     received: asyncio.Queue[int] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
@@ -81,9 +81,14 @@ def _signals() -> "asyncio.Queue[int]":
         with suppress(RuntimeError):  # the loop is closed: we are all but gone
             loop.call_soon_threadsafe(received.put_nowait, number)
 
-    for number in _STOPPING:
+    for number in _stopping():
         signal.signal(number, receive)
     return received
+
+
+def _stopping() -> list[signal.Signals]:
+    """The signals that end the server: not those that it was told to ignore, as nohup does."""
+    return [number for number in _STOPPING if signal.getsignal(number) != signal.SIG_IGN]
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from penstock.errors import HttpTooOld, PreconditionFailed, RangeNotSatisfiable
 from penstock.octets.ranges import Span
 from penstock.server.chunked import send_end
 from penstock.server.context import BEGUN, SENT
-from penstock.server.services import services_of
+from penstock.server.serving import serving_of
 from penstock.server.wire import Wire, corked
 
 SendSpan = Callable[[Wire, int, int], Awaitable[None]]
@@ -39,7 +39,7 @@ async def answer(
 
 def planned(request: web.Request, what: Representation) -> SendPlan:
     """What to answer to a GET or HEAD for ``what``; raises as :func:`answer` does."""
-    settings = services_of(request).settings
+    settings = serving_of(request).settings
     plan = plan_download(request.headers, what, now=time.time(), most_ranges=settings.max_ranges)
     # Only a GET or HEAD has "not modified" for an answer (RFC 9110 §13.1.2).
     if plan.status == 412 or (plan.status == 304 and request.method == "POST"):
@@ -58,7 +58,7 @@ async def carry_out(
     send_span: SendSpan | None = None,
 ) -> web.StreamResponse:
     """Send what ``plan`` says; ``send_span`` is needed if it has spans."""
-    stall_timeout = services_of(request).settings.stall_timeout
+    stall_timeout = serving_of(request).settings.stall_timeout
     response = web.StreamResponse(status=plan.status, headers=plan.headers | headers)
     if plan.status != 304:
         response.content_length = plan.length
@@ -103,7 +103,7 @@ async def send_chunked(
     await response.prepare(request)
     request[BEGUN] = response
     if request.method != "HEAD":
-        async with Wire(request, services_of(request).settings.stall_timeout) as wire:
+        async with Wire(request, serving_of(request).settings.stall_timeout) as wire:
             try:
                 await send_end(wire, await send_all(wire))
             finally:

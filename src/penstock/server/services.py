@@ -1,6 +1,5 @@
 """What the routes need, handed in by the wiring."""
 
-import asyncio
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -8,39 +7,15 @@ from aiohttp import web
 
 from penstock.archives import KeptPlans, Planner, Sources
 from penstock.catalog import GroupCommit, Selections
-from penstock.errors import Busy
 from penstock.hooks import Courier
+from penstock.jobs import Jobs, Worker
+from penstock.pulls import Pulls
 from penstock.remote import Remote
+from penstock.server.serving import Traffic
 from penstock.settings import Settings
 from penstock.stores.interface import LocalFiles, Store
 from penstock.threads import in_thread
 from penstock.uploads import Uploads
-
-
-@dataclass(slots=True)
-class Traffic:
-    """Counts the transfers in flight and refuses what is too much."""
-
-    most: int
-    transfers: int = 0
-    draining: bool = False
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __enter__(self) -> None:
-        if self.transfers >= self.most:
-            raise Busy("too many transfers at once; try again in a moment", retry_after=1)
-        self.transfers += 1
-
-    def __exit__(self, *exc: object) -> None:
-        self.transfers -= 1
-        if self.draining and not self.transfers:
-            self.idle.set()
-
-    def drain(self) -> None:
-        """From now on only what is in flight counts; ``idle`` is set when nothing is."""
-        self.draining = True
-        if not self.transfers:
-            self.idle.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +28,9 @@ class Services:
     selections: Selections
     uploads: Uploads
     commits: GroupCommit
+    jobs: Jobs
+    worker: Worker
+    pulls: Pulls
     planner: Planner = field(init=False)
     sources: Sources = field(init=False)
     kept_plans: KeptPlans = field(default_factory=KeptPlans)

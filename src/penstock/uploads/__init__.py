@@ -2,6 +2,7 @@
 
 from penstock.uploads.files import Folder
 from penstock.uploads.limits import UploadLimits
+from penstock.uploads.reader import Reader
 from penstock.uploads.session import Session
 from penstock.uploads.upload import Creation, Kind, Outcome, State, Upload
 from penstock.uploads.uploads import Uploads
@@ -11,6 +12,7 @@ __all__ = [
     "Folder",
     "Kind",
     "Outcome",
+    "Reader",
     "Session",
     "State",
     "Upload",

@@ -84,6 +84,13 @@ class Folder:
         except FileNotFoundError:
             return None
 
+    def open_to_read(self, name: str) -> int | None:
+        """A descriptor of the file of that name that can only be read; ``None``: there is none."""
+        try:
+            return os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.fd)
+        except FileNotFoundError:
+            return None
+
     def open_data(self, row: UploadRow, *, create: bool) -> int | None:
         """A descriptor of the file that has the upload's bytes; ``None`` if there is none.
 

@@ -80,6 +80,10 @@ class Holding:
         """Whether a request of this process holds the upload or is about to."""
         return identity in self._held or identity in self._taking
 
+    def held(self, identity: str) -> Session | None:
+        """The session of this process that holds the upload."""
+        return self._held.get(identity)
+
     async def take(self, identity: str, make: Make, owner: str, *, whole: bool = True) -> Session:
         """Hold the upload, whoever holds it now; requests get it in the order they came.
 

@@ -30,6 +30,7 @@ from penstock.uploads.upload import Kind, Outcome, State, Upload, from_row
 _SAVE_BYTES = 32 << 20
 _SAVE_SECONDS = 10.0
 _SAVE_SECONDS_BYTES = 256 << 10
+_SAVE_SECONDS_READ = 1.0
 
 
 class Keeper(Protocol):
@@ -84,6 +85,7 @@ class Session:
         self._unwanted = False
         self._inside = False
         self._storing = False
+        self._ending = False
         self._removed = False
         self.left = asyncio.Event()
         self.offset = row.offset
@@ -98,6 +100,16 @@ class Session:
     def is_open(self) -> bool:
         """Whether bytes can be added."""
         return self.row.state == State.OPEN and not self._removed
+
+    @property
+    def is_storing(self) -> bool:
+        """Whether the last step is under way."""
+        return self._storing
+
+    @property
+    def removed(self) -> bool:
+        """Whether the upload was dropped."""
+        return self._removed
 
     @property
     def upload(self) -> Upload:
@@ -188,6 +200,20 @@ class Session:
         """Bytes that are durable and counted in the ledger."""
         return self._saved
 
+    def save_for_readers(self) -> None:
+        """Begin to make durable what was written, now rather than when it is due.
+
+        At most once a second, beside the writing, and not when the session comes to its end: that
+        makes everything durable.
+        """
+        if self._saving is not None and self._saving.done() and not self._saving.exception():
+            self._saving = None
+        goes_on = self._inside and self.is_open and not (self._ending or self._unwanted)
+        waited = asyncio.get_running_loop().time() - self._saved_at
+        is_new = self.data.written > self._saved and waited >= _SAVE_SECONDS_READ
+        if goes_on and is_new and self._saving is None and not self.data.is_held_back:
+            self._saving = asyncio.create_task(self._save(self.data.written))
+
     def hold_back(self) -> None:
         """From here on nothing counts until :meth:`confirm`: leaving without it discards."""
         assert self.offset == self.data.written
@@ -215,6 +241,7 @@ class Session:
         :raises StorageFull: there is no space left; the upload can be finished later.
         """
         if not self.ended:
+            self._ending = True
             await self.data.drain()
             self._check()
             if self.row.kind != Kind.FINAL:
@@ -244,6 +271,7 @@ class Session:
 
         :raises Superseded: another request holds the upload by now.
         """
+        self._ending = True
         event = "upload.finished" if state == State.DONE else "upload.failed"
         row = await self._ledger.end(
             self.row,
@@ -264,6 +292,7 @@ class Session:
 
         :raises Superseded: another request holds the upload by now.
         """
+        self._ending = True
         if not await self._ledger.remove(self.row, None if self.ended else event):
             raise _superseded()
         self._removed = True

@@ -26,6 +26,7 @@ from penstock.stores.keys import check_key
 from penstock.threads import in_pool
 from penstock.uploads import files
 from penstock.uploads.finishing import Finishing
+from penstock.uploads.following import Following
 from penstock.uploads.holding import Holding, check_owner
 from penstock.uploads.limits import UploadLimits
 from penstock.uploads.session import Session
@@ -68,11 +69,15 @@ class Uploads:
         self.sweeper = Sweeper(self, ledger, self._folder, self._pool)
         # The wall clock may jump while we run; what expires must not jump with it.
         self._started = time.time() - time.monotonic()
+        self.following = Following(
+            ledger, self._holding, self._folder, self._pool, expiry=limits.expiry, now=self.now
+        )
 
     async def close(self) -> None:
         """End the sessions that are left and wait for what is being joined."""
         await self._holding.close()
         await asyncio.gather(*self._background, return_exceptions=True)
+        await self.following.close()
         await asyncio.to_thread(self._pool.shutdown)
         self._fallback.close()
 
@@ -217,6 +222,7 @@ class Uploads:
     def let_go(self, session: Session, digester: Digester | None) -> None:
         """A session was left; the digest of what is counted is of use to the next one."""
         self._holding.forget(session)
+        self.following.left(session)
         if digester is not None and session.is_open:
             self._digests[session.row.id] = digester
             self._digests.move_to_end(session.row.id)

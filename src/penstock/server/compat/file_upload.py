@@ -38,16 +38,16 @@ async def download(request: web.Request) -> web.StreamResponse:
     services = services_of(request)
     with services.traffic:
         try:
-            content = await open_content(services, _name_in(request))
+            content = await open_content(services, name_in(request))
             with closing(content):
                 return await _answer(request, content)
         except PenstockError as error:
             if BEGUN in request:
                 raise
-            return _failed(error)
+            return failed(error)
 
 
-def _name_in(request: web.Request) -> str:
+def name_in(request: web.Request) -> str:
     """The one segment of the path behind ``/download/``.
 
     :raises BadRequest: it has a slash or ``..``, or cannot name a file.
@@ -128,7 +128,8 @@ async def _answer_coded(
     return await answer_coded(request, Coded(content, span, GZIP, cpu_of(request)), plan, headers)
 
 
-def _failed(error: PenstockError) -> web.Response:
+def failed(error: PenstockError) -> web.Response:
+    """The answer for an error: one line of text."""
     said = type(error) in (BadRequest, RangeNotSatisfiable)
     text = error.detail if said else HTTPStatus(error.status).phrase
     fields = error.extra.get("headers", {})

@@ -3,8 +3,8 @@
 from aiohttp import web
 
 from penstock.downloads import etag_field
+from penstock.octets.content_types import given_type
 from penstock.octets.digests import digest_field, verify
-from penstock.server.media import given_type
 from penstock.server.receiving import body_of, check_body
 from penstock.server.services import services_of
 from penstock.server.urls import url_of

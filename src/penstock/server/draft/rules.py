@@ -13,9 +13,9 @@ from penstock.errors import (
     OffsetMismatch,
     UnsupportedMediaType,
 )
+from penstock.octets.content_types import given_type
 from penstock.server.draft.disposition import given_name
 from penstock.server.draft.fields import OCTETS, Draft, integer, upload_lengths
-from penstock.server.media import given_type
 from penstock.server.receiving import body_of
 from penstock.server.tus.metadata import Metadata
 from penstock.server.uploads.intake import body_length, whole_digest

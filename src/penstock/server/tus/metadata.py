@@ -6,7 +6,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 
 from penstock.errors import BadRequest
-from penstock.server.media import given_type
+from penstock.octets.content_types import given_type
 
 # Visible ASCII without the comma: what cannot be told back in a header field is not taken in.
 _KEY = re.compile(r"[!-+\--~]+", re.ASCII)

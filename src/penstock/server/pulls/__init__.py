@@ -1,0 +1,1 @@
+"""``/v1/pulls``: files of other servers, fetched into the store in the background."""
