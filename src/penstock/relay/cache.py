@@ -1,0 +1,195 @@
+"""Files of the upstream, kept: fetched once however many want them, and known to be current.
+
+What is kept is sent without asking for as long as ``max_age`` and the upstream's own
+``Cache-Control`` allow; else the upstream is asked by HEAD first (RFC 9111 §4.3.5). Callers who
+come while it is asked share its answer, and those who come while a file is fetched share the
+fetch.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
+
+from penstock.client.download import Ranges
+from penstock.errors import Busy, NotFound, PenstockError, SourceChanged
+from penstock.octets.digests import Digester
+from penstock.relay.deciding import Answer, Found, decide
+from penstock.relay.fetching import Fetch
+from penstock.relay.freshness import Wish
+from penstock.relay.shelf import Shelf, Stored
+from penstock.relay.told import Told
+from penstock.relay.upstream import Upstream
+from penstock.server.logs import note
+
+_FETCHES = 32
+"""At once; each holds a file and some connections."""
+
+_TURNS = 16
+"""How often a caller looks again for what others may have changed meanwhile."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """What is going on about one file; ``turn`` counts what has happened.
+
+    ``answer`` is the upstream's last, ``last`` the version that was fetched last.
+    """
+
+    path: str
+    name: str
+    users: int = 0
+    turn: int = 0
+    answer: Answer | None = None
+    fetch: Fetch | None = None
+    last: Told | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Cache:
+    """``ranges`` say how a file is fetched; ``max_age`` is seconds."""
+
+    def __init__(self, upstream: Upstream, shelf: Shelf, *, ranges: Ranges, max_age: float) -> None:
+        self._upstream = upstream
+        self._shelf = shelf
+        self._ranges = ranges
+        self._max_age = max_age
+        self._slots = asyncio.Semaphore(_FETCHES)
+        self._places: dict[str, _Place] = {}
+        self._resuming: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Go on with what an earlier run did not complete."""
+        unfinished = await self._shelf.open()
+        paths = map(self._upstream.path, unfinished)
+        self._resuming = asyncio.create_task(self._resume([path for path in paths if path]))
+
+    async def close(self) -> int:
+        """Break fetches off; answers how many were not complete. The next start goes on."""
+        if self._resuming is not None:
+            self._resuming.cancel()
+            await asyncio.wait([self._resuming])
+        fetches = [place.fetch for place in self._places.values() if place.fetch is not None]
+        await asyncio.gather(*(fetch.stop() for fetch in fetches))
+        return len(fetches)
+
+    @asynccontextmanager
+    async def find(self, path: str, wish: Wish, *, content: bool = True) -> AsyncIterator[Found]:
+        """What is to be sent for an encoded path of the upstream, held until the block ends.
+
+        Without ``content`` nothing is fetched only for that.
+
+        :raises PenstockError: what the upstream answers, or that it does not.
+        """
+        arrived = time.monotonic()
+        place = self._enter(path)
+        try:
+            for _ in range(_TURNS):
+                turn = place.turn
+                held = await self._hold(place)
+                try:
+                    lifetime = wish.within(self._max_age)
+                    found = decide(held, place.answer, arrived, lifetime, content=content)
+                    if found is not None and await _is_ready(found):
+                        yield found
+                        return
+                    async with place.lock:
+                        if place.turn == turn:  # else somebody else has done something
+                            await self._advance(place, held, arrived)
+                            place.turn += 1
+                finally:
+                    if held is not None:
+                        held.release()
+            raise Busy("the file changes faster than it is fetched; ask again", retry_after=1)
+        finally:
+            place.users -= 1
+            self._forget(place)
+
+    def _enter(self, path: str) -> _Place:
+        name = sha256(str(self._upstream.address(path)).encode()).hexdigest()
+        place = self._places.setdefault(name, _Place(path, name))
+        place.users += 1
+        return place
+
+    def _forget(self, place: _Place) -> None:
+        if not place.users and place.fetch is None:
+            self._places.pop(place.name, None)
+
+    async def _hold(self, place: _Place) -> Stored | Fetch | None:
+        """What there is of the file, whole or coming; to be released."""
+        if place.fetch is not None:
+            place.fetch.join()
+            return place.fetch
+        return await self._shelf.take(place.name)
+
+    async def _advance(self, place: _Place, held: Stored | Fetch | None, arrived: float) -> None:
+        """Ask the upstream, unless somebody has since this caller arrived; then begin to fetch."""
+        if place.answer is None or place.answer.at < arrived:
+            place.answer = await self._ask(place, held)
+        elif place.answer.told is not None:
+            await self._begin(place, place.answer, place.answer.told)
+
+    async def _ask(self, place: _Place, held: Stored | Fetch | None) -> Answer:
+        try:
+            told = await self._upstream.ask(place.path)
+        except PenstockError as error:
+            if isinstance(error, NotFound) and place.fetch is None:
+                await self._shelf.drop(place.name)
+                await self._shelf.drop_part(place.name)
+            return Answer(time.monotonic(), None, error)
+        if held is not None and held.told.same(told):
+            held.checked = time.time()
+            if isinstance(held, Stored) and held.told.is_changed_by(told):
+                await self._shelf.refresh(place.name, told)
+        return Answer(time.monotonic(), told, None)
+
+    async def _begin(self, place: _Place, answer: Answer, told: Told) -> None:
+        if place.fetch is not None:
+            if place.fetch.told.same(told) and not place.fetch.is_lost:
+                return
+            await place.fetch.stop()
+        if place.last is not None and not place.last.same(told):
+            # Its readers may be in the midst of it: other bytes must not come into the same file.
+            await self._shelf.drop_part(place.name)
+        assert told.size is not None
+        if not await self._shelf.begin(place.name, told.size):
+            answer.crowded = True
+            return
+        place.last = told
+        target = self._shelf.path(place.name)
+        place.fetch = Fetch(self._upstream, place.path, target, told)
+        place.fetch.start(self._slots, self._ranges, partial(self._finish, place))
+
+    async def _finish(self, place: _Place, fetch: Fetch, digester: Digester | None) -> None:
+        try:
+            told = None if digester is None else fetch.told.digested(digester.sha256)
+            if told is None:
+                place.answer = None  # it does not help: who waits for the file has to ask anew
+            await self._shelf.end(place.name, told, fetch.checked)
+        except OSError as error:
+            note("not kept", path=place.path, reason=str(error))
+        finally:
+            place.fetch = None
+            place.turn += 1
+            self._forget(place)
+
+    async def _resume(self, paths: list[str]) -> None:
+        for path in paths:
+            try:
+                async with self.find(path, Wish()):
+                    note("resumed", path=path)
+            except PenstockError as error:
+                note("not resumed", path=path, reason=error.detail)
+
+
+async def _is_ready(found: Found) -> bool:
+    """Whether it comes; not if the upstream has another version by now."""
+    try:
+        if found.held is not None:
+            await found.held.ready()
+    except SourceChanged:
+        return False
+    return True
