@@ -5,15 +5,17 @@
     python -m bench --size 256MiB --runs 9 smaller and more often
     python -m bench --quick                tiny: proves that the benchmarks themselves work
     python -m bench tus-kills --kills 200  what becomes of uploads when the server is killed
+    python -m bench jobs                   what becomes of jobs when workers are killed and frozen
     python -m bench upload-crowd --uploads 5000 --seconds 60
 
 Every benchmark starts its servers afresh, checks one answer of each by its hash, and then measures
 them in turn (A B C A B C …), so that a busy moment of the machine hits all alike. The client is
-the same for all and runs in a process of its own. Files are warm in the page cache.
+the same for all and runs in a process of its own. Files are warm in the page cache. The cases
+``downloads…`` compare clients instead, from start to end of the command.
 
-- *CPU s/GiB*: user and system time of the server's processes for 1 GiB of file content.
+- *CPU s/GiB*: user and system time of the server's (client's) processes for 1 GiB of file content.
 - *MiB/s*: file content by wall time at the client.
-- *peak RSS*: the most memory held since the server started, in MB of 10^6 bytes.
+- *peak RSS*: the most memory held since the server (client) started, in MB of 10^6 bytes.
 - *size ÷ content*: of deflated ZIPs.
 
 Files go to a folder below ``--dir`` (the system's temporary folder), which is removed afterwards.
@@ -32,7 +34,7 @@ from pathlib import Path
 
 from pydantic import ByteSize, TypeAdapter
 
-from bench import crowd, flatness, kills, table, takeover, upload_crowd
+from bench import crowd, flatness, jobs, kills, relay, table, takeover, upload_crowd
 from bench.cases import BENCHMARKS
 from bench.corpus import Corpus
 from bench.effort import QUICK, Effort
@@ -40,13 +42,15 @@ from bench.measure import machine
 from bench.peers.server import PeerMissing
 
 # What is no comparison of rounds: each has a way of its own to run and to be told.
-_OTHERS = {room.NAME: room for room in (takeover, kills, flatness, crowd, upload_crowd)}
+_OTHERS = {
+    room.NAME: room for room in (takeover, kills, flatness, crowd, upload_crowd, jobs, relay)
+}
 NAMES = (*BENCHMARKS, *_OTHERS)
 RESULTS = Path(__file__).with_name("results")
 _EFFORTS: tuple[tuple[str, type, str], ...] = (
     ("runs", int, "rounds"),
     ("patience", float, "seconds after which tus-resume gives a server up"),
-    ("kills", int, "of each server in tus-kills"),
+    ("kills", int, "of each server in tus-kills; of workers in jobs, but no more than 19"),
     ("uploads", int, "at once in upload-crowd"),
     ("seconds", float, "that each of them takes"),
 )

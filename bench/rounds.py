@@ -70,6 +70,7 @@ class Benchmark:
     plan: Callable[[Corpus, ExitStack], Plan]
     ours: int = 1
     shrinks: bool = False
+    compared: str = "server"
 
     def run(self, corpus: Corpus, runs: int, say: Callable[[str], None]) -> list[Result]:
         """All rounds, the servers in turn: A B C A B C …

@@ -3,11 +3,30 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import median
+from typing import Protocol
 
-from bench.rounds import Benchmark, Result
+from bench.rounds import Result
 
 
-def comparison(benchmark: Benchmark, results: Sequence[Result]) -> str:
+class Compared(Protocol):
+    """What was measured; the first ``ours`` of the ``compared`` (server, client) are ours.
+
+    ``shrinks`` says that what is sent is smaller than the content, so that sizes are compared too.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def ours(self) -> int: ...
+    @property
+    def shrinks(self) -> bool: ...
+    @property
+    def compared(self) -> str: ...
+
+
+def comparison(benchmark: Compared, results: Sequence[Result]) -> str:
     """One benchmark as a table: medians, with the least and the most in brackets.
 
     Ratios are taken round by round, so that a slow moment of the machine hits both sides.
@@ -25,7 +44,7 @@ def grid(rows: Sequence[Sequence[str]]) -> list[str]:
     return [lines[0], f"| {' | '.join(['---'] * len(rows[0]))} |", *lines[1:]]
 
 
-def document(benchmark: Benchmark, results: Sequence[Result]) -> dict[str, object]:
+def document(benchmark: Compared, results: Sequence[Result]) -> dict[str, object]:
     """The same with every single run."""
     return {
         "name": benchmark.name,
@@ -34,8 +53,8 @@ def document(benchmark: Benchmark, results: Sequence[Result]) -> dict[str, objec
     }
 
 
-def _head(benchmark: Benchmark, ours: Sequence[Result]) -> list[str]:
-    head = ["server", "CPU s/GiB", "MiB/s", "peak RSS MB"]
+def _head(benchmark: Compared, ours: Sequence[Result]) -> list[str]:
+    head = [benchmark.compared, "CPU s/GiB", "MiB/s", "peak RSS MB"]
     quotients = ["CPU", "time"]
     if benchmark.shrinks:
         head.append("size ÷ content")
@@ -46,7 +65,7 @@ def _head(benchmark: Benchmark, ours: Sequence[Result]) -> list[str]:
     return head
 
 
-def _row(benchmark: Benchmark, ours: Sequence[Result], result: Result) -> list[str]:
+def _row(benchmark: Compared, ours: Sequence[Result], result: Result) -> list[str]:
     row = [
         result.server,
         spread(result.cpu_per_gib, ".3f"),

@@ -4,15 +4,19 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 _ANNOUNCED = " is listening on "
 
 
 class RunningServer:
-    """``penstock serve`` on a free port; ``options`` are settings by name."""
+    """``penstock serve`` on a free port; ``options`` are settings by name.
 
-    def __init__(self, data: Path, **options: object) -> None:
+    ``within`` is a command that runs the one given to it, such as ``ip netns exec NAME``.
+    """
+
+    def __init__(self, data: Path, within: Sequence[str] = (), /, **options: object) -> None:
         data.parent.mkdir(parents=True, exist_ok=True)
         self.data = data
         self.log = data.with_name(f"{data.name}.log")
@@ -23,7 +27,7 @@ class RunningServer:
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "penstock", "serve"],
+                [*within, sys.executable, "-m", "penstock", "serve"],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=environment,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench import crowd, flatness, kills, takeover, upload_crowd
+from bench import crowd, flatness, kills, relay, takeover, upload_crowd
 from bench.__main__ import main
 from bench.cases import BENCHMARKS
 from bench.measure import cpu_seconds, peak_rss
@@ -15,7 +15,7 @@ from bench.table import spread
 
 TINY = ["--size", "1MiB", "--runs", "1"]
 # Each differs from another one by numbers alone.
-_ALIKE = {"deflate-1000", "deflate-20000", "urls-1000", "tus"}
+_ALIKE = {"deflate-1000", "deflate-20000", "urls-1000", "tus", "downloads-nginx"}
 
 
 @pytest.mark.timeout(300)  # the first one may have to compile Go's standard library
@@ -97,6 +97,18 @@ def test_a_crowd_of_slow_uploads_ends_with_every_byte(tmp_path: Path) -> None:
     assert crowd["errors"] == []
     assert crowd["right"] == 30
     assert crowd["peak_rss"] >= max(sample["rss"] for sample in crowd["samples"])
+
+
+def test_a_crowd_before_a_relay_causes_one_fetch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *peers = measured(relay.NAME, tmp_path)
+
+    assert first["server"] == "penstock relay"
+    assert [one["fetches"] for one in first["cold"]] == [1]
+    assert [one["fetches"] for one in first["warm"]] == [0]
+    assert all(server["cold"] and server["peak_rss"] for server in (first, *peers))
+    skip_without_peers(capsys)
 
 
 def measured(name: str, folder: Path, *options: str) -> list[Any]:

@@ -1,0 +1,139 @@
+"""Two hosts and the slow line between them: Linux network namespaces, a veth pair, ``tbf``.
+
+::
+
+    with line(PRESETS["2 Mbit"]) as link:
+        server = subprocess.Popen(link.far.command("some", "server", "--host", link.far.address))
+        client = subprocess.Popen(link.near.command("some", "client"))
+        link.down()
+        link.up()
+
+The machine's own network is left as it is. It takes root and iproute2; ``netem`` is not needed.
+"""
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+_numbers = itertools.count()
+
+
+class NoNamespaces(Exception):
+    """This machine does not let us have network namespaces; the text says why."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A token bucket filter, the same in both directions; see tc-tbf(8).
+
+    ``rate`` is bits per second, ``burst`` bits, ``latency`` the milliseconds that a packet may
+    wait before it is dropped.
+    """
+
+    rate: int
+    burst: int
+    latency: int
+
+    @property
+    def bytes_per_second(self) -> float:
+        return self.rate / 8
+
+
+PRESETS = {
+    "10 Mbit": Shape(10_000_000, 256_000, 50),
+    "2 Mbit": Shape(2_000_000, 128_000, 200),
+    "500 kbit": Shape(500_000, 64_000, 600),
+}
+
+
+@dataclass(frozen=True)
+class Host:
+    """One end of the line."""
+
+    namespace: str
+    address: str
+
+    def command(self, *words: str) -> list[str]:
+        """The command that runs there what ``words`` say; the process is the program itself."""
+        return ["ip", "netns", "exec", self.namespace, *words]
+
+
+@dataclass(frozen=True)
+class Link:
+    """The line, from the client's side: what comes down to ``near``, goes up from there."""
+
+    near: Host
+    far: Host
+
+    def down(self) -> None:
+        """Cut it: nothing passes, and neither side is told by the other."""
+        _ip("-n", self.far.namespace, "link", "set", "line", "down")
+
+    def up(self) -> None:
+        """Mend it."""
+        _ip("-n", self.far.namespace, "link", "set", "line", "up")
+
+    def came_down(self) -> int:
+        """Bytes on the wire, headers included, that ``near`` received."""
+        return self._counted("rx")
+
+    def went_up(self) -> int:
+        """Bytes on the wire, headers included, that ``near`` sent."""
+        return self._counted("tx")
+
+    def _counted(self, way: str) -> int:
+        told = json.loads(_ip("-n", self.near.namespace, "-s", "-j", "link", "show", "line"))
+        count: int = told[0]["stats64"][way]["bytes"]
+        return count
+
+
+@contextmanager
+def line(shape: Shape) -> Iterator[Link]:
+    """Two hosts for as long as the block runs; end the processes on them before it ends.
+
+    :raises NoNamespaces: there can be none here.
+    """
+    if os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("tc"):
+        raise NoNamespaces("network namespaces need root and iproute2; on Debian: apt install it")
+    name = f"penstock-{os.getpid()}-{next(_numbers)}"
+    # 198.18.0.0/15 is kept for measurements like these (RFC 2544, C.2.2).
+    near, far = Host(f"{name}-near", "198.18.0.1"), Host(f"{name}-far", "198.18.0.2")
+    made: list[Host] = []
+    try:
+        for host in (near, far):
+            _ip("netns", "add", host.namespace)
+            made.append(host)
+        pair = ("type", "veth", "peer", "name", "line", "netns", far.namespace)
+        _ip("-n", near.namespace, "link", "add", "line", *pair)
+        for host in (near, far):
+            _connect(host, shape)
+        yield Link(near, far)
+    finally:
+        for host in made:
+            _ip("netns", "del", host.namespace)
+
+
+def _connect(host: Host, shape: Shape) -> None:
+    there = ("-n", host.namespace)
+    _ip(*there, "address", "add", f"{host.address}/30", "dev", "line")
+    _ip(*there, "link", "set", "lo", "up")
+    _ip(*there, "link", "set", "line", "up")
+    bucket = ("rate", f"{shape.rate}bit", "burst", f"{shape.burst // 8}b")
+    limits = (*bucket, "latency", f"{shape.latency}ms")
+    _run("tc", *there, "qdisc", "add", "dev", "line", "root", "tbf", *limits)
+
+
+def _ip(*words: str) -> str:
+    return _run("ip", *words)
+
+
+def _run(*words: str) -> str:
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode:
+        raise NoNamespaces(f"{' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout
