@@ -49,7 +49,9 @@ def test_help_of_a_client_command_imports_nothing_heavy() -> None:
     assert imported_by("get", "--help") & HEAVY == set()
 
 
-@pytest.mark.parametrize("command", ["serve", "relay", "put", "get", "ls", "rm", "zip", "completion"])
+@pytest.mark.parametrize(
+    "command", ["serve", "relay", "put", "get", "ls", "rm", "zip", "pull", "pulls", "completion"]
+)
 def test_every_command_explains_itself_and_its_exit_codes(command: str) -> None:
     done = run(command, "--help")
 

@@ -1,6 +1,5 @@
 """``penstock get``."""
 
-import re
 import sys
 from typing import Any, NamedTuple
 
@@ -9,14 +8,19 @@ import click
 from penstock.cli.execute import AGAIN, execute, report
 from penstock.cli.headers import header_option, headers_of
 from penstock.cli.names import as_prefix, is_url, local_target, refuse_doubles
-from penstock.cli.options import Options, client_command, parallel_option, size_option
+from penstock.cli.options import (
+    Options,
+    client_command,
+    parallel_option,
+    sha256_option,
+    size_option,
+)
 from penstock.cli.progress import progress_meters
 from penstock.cli.render import Render, make_render
 from penstock.cli.tally import Tally
 from penstock.errors import Exit
 
 STDOUT = "-"
-_SHA256 = re.compile("[0-9A-Fa-f]{64}", re.ASCII)
 
 
 class Wanted(NamedTuple):
@@ -50,7 +54,7 @@ class Wanted(NamedTuple):
 @click.option(
     "--follow", is_flag=True, help="Read a file that is still being uploaded while it arrives."
 )
-@click.option("--sha256", metavar="HEX", help="The file at the URL must have this SHA-256.")
+@sha256_option("The file at the URL must have this SHA-256.")
 def command(
     sources: tuple[str, ...],
     output: str | None,
@@ -99,9 +103,7 @@ def _asked(
         raise click.UsageError("--header goes with URLs, and there is none")
     if sha256 is not None and (len(sources) > 1 or not urls):
         raise click.UsageError("--sha256 goes with a single URL")
-    if sha256 is not None and _SHA256.fullmatch(sha256) is None:
-        raise click.UsageError("--sha256 takes 64 hexadecimal digits")
-    return {"headers": headers_of(headers), "sha256": sha256.lower() if sha256 else None}
+    return {"headers": headers_of(headers), "sha256": sha256}
 
 
 def _wanted(sources: tuple[str, ...], output: str | None) -> Wanted:

@@ -1,6 +1,7 @@
 """The options that commands have in common."""
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,12 @@ def _bytes(context: click.Context, parameter: click.Parameter, value: str | None
         raise click.BadParameter(str(error)) from None
 
 
+def _sha256(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and re.fullmatch("[0-9A-Fa-f]{64}", value, re.ASCII) is None:
+        raise click.BadParameter("takes 64 hexadecimal digits")
+    return None if value is None else value.lower()
+
+
 _COMMON = [
     click.option(
         "--server",
@@ -125,6 +132,11 @@ def parallel_option(meaning: str) -> Callable[[Callable[..., Any]], Callable[...
         show_envvar=True,
         help=meaning,
     )
+
+
+def sha256_option(meaning: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """``--sha256``; the command gets it in lower case."""
+    return click.option("--sha256", metavar="HEX", callback=_sha256, help=meaning)
 
 
 def size_option(flag: str, meaning: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -1,20 +1,17 @@
 """``penstock pull``."""
 
-import re
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import click
 
 from penstock.cli.execute import execute
 from penstock.cli.headers import header_option, headers_of
-from penstock.cli.options import Options, client_command
+from penstock.cli.names import name_in_url
+from penstock.cli.options import Options, client_command, sha256_option
 from penstock.cli.render import Render, make_render
 from penstock.cli.tally import Tally
 from penstock.cli.watching import watch
 from penstock.errors import Exit
-
-_SHA256 = re.compile("[0-9A-Fa-f]{64}", re.ASCII)
 
 
 @client_command(
@@ -25,7 +22,7 @@ _SHA256 = re.compile("[0-9A-Fa-f]{64}", re.ASCII)
 @click.argument("key", required=False)
 @header_option("Send this header with the requests for URL; may be repeated.")
 @click.option("--type", "content_type", metavar="TYPE", help="Media type of the stored file.")
-@click.option("--sha256", metavar="HEX", help="What comes must have this SHA-256.")
+@sha256_option("What comes must have this SHA-256.")
 @click.option("--no-overwrite", is_flag=True, help="Replace nothing that is stored already.")
 @click.option("--detach", "-d", is_flag=True, help="Do not wait for the end.")
 def command(
@@ -46,8 +43,6 @@ def command(
 
     The server must be allowed to reach URL. Headers, and what is secret in URL, are shown nowhere.
     """
-    if sha256 is not None and _SHA256.fullmatch(sha256) is None:
-        raise click.UsageError("--sha256 takes 64 hexadecimal digits")
     wish = {
         "headers": headers_of(headers),
         "content_type": content_type,
@@ -64,10 +59,7 @@ def _key(url: str, key: str | None) -> str:
     """Where the file goes. The URL is not told in errors: it may hold secrets."""
     if key and not key.endswith("/"):
         return key
-    try:
-        name = unquote(urlsplit(url).path.rpartition("/")[2])
-    except ValueError:
-        name = ""
+    name = name_in_url(url)
     if not name:
         raise click.UsageError("the URL does not end in a name: say KEY")
     return (key or "").lstrip("/") + name
