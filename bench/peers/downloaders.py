@@ -107,7 +107,7 @@ PENSTOCK = Downloader(
 )
 OTHERS = (
     Downloader(
-        "penstock, as the seed",
+        "penstock, as file_upload",
         "--range-size 512K --parallel 1: one range of 512 KiB after the other",
         (
             *(*_PENSTOCK, "{url}", "--sha256", "{sha256}", *_TO),

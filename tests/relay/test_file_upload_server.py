@@ -32,7 +32,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("needs Go, and PENSTOCK_FILE_UPLOAD with a checkout of file_upload")
     with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", PORT)):
         pytest.skip(f"something listens on port {PORT} already")
-    built = tmp_path_factory.mktemp("seed") / "server"
+    built = tmp_path_factory.mktemp("file_upload") / "server"
     setting = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod"}
     subprocess.run(
         [go, "build", "-o", built, "./cmd/server"], cwd=checkout, env=setting, check=True
