@@ -367,6 +367,7 @@ async def test_the_state_tells_what_the_part_is(
     state = json.loads(Path(f"{target}.part.json").read_text())
 
     (start, stop), *more = state.pop("have")
+    assert len(state.pop("address")) == 64
     info = await shaky.stat("get/state.mkv")
     assert state == {
         "url": f"{proxy.url}/v1/files/get/state.mkv",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstock.cli.names import is_url
+from penstock.cli.names import is_url, shown_url
 from penstock.cli.render import Render
 from penstock.cli.tally import Tally
 from penstock.errors import Exit, PenstockError
@@ -102,10 +102,13 @@ def _command_line() -> str:
     """What was typed, without what may be secret: values of headers, and the ends of URLs."""
     shown = ["penstock"]
     for before, argument in zip(["", *sys.argv[1:]], sys.argv[1:], strict=False):
+        option, equals, value = argument.partition("=")
         if before == "--header":
             argument = argument.partition(":")[0] + ": …"
+        elif option == "--header" and equals:
+            argument = f"{option}{equals}{value.partition(':')[0]}: …"
         elif is_url(argument):
-            argument = argument.partition("?")[0] + ("?…" if "?" in argument else "")
+            argument = shown_url(argument)
         shown.append(argument)
     return shlex.join(shown)
 

@@ -7,7 +7,7 @@ import click
 
 from penstock.cli.execute import AGAIN, execute, report
 from penstock.cli.headers import header_option, headers_of
-from penstock.cli.names import as_prefix, is_url, local_target, refuse_doubles
+from penstock.cli.names import as_prefix, is_url, local_target, refuse_doubles, shown_url
 from penstock.cli.options import (
     Options,
     client_command,
@@ -156,7 +156,8 @@ async def _to_stdout(
 
     with progress_meters(shown=options.shows_progress) as meters:
         async with options.client(**how) as client:
-            progress, stdout = meters(source), sys.stdout.buffer
+            name = shown_url(source) if is_url(source) else source
+            progress, stdout = meters(name), sys.stdout.buffer
             if is_url(source):
                 info = await client.download(source, stdout, progress=progress, **asked)
             elif follow:

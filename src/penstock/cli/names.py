@@ -24,6 +24,13 @@ def is_url(argument: str) -> bool:
     return argument.lower().startswith(("http://", "https://"))
 
 
+def shown_url(url: str) -> str:
+    """A URL without what may be secret in it."""
+    from penstock.remote.urls import redacted
+
+    return redacted(url) + ("?…" if "?" in url else "")
+
+
 def name_in_url(url: str) -> str:
     """The last segment of a URL's path, decoded; empty if it cannot name a file.
 
@@ -57,5 +64,6 @@ def refuse_doubles(pairs: Iterable[tuple[str, str]]) -> None:
     sources: dict[str, str] = {}
     for source, place in pairs:
         if place in sources:
-            raise click.UsageError(f"{sources[place]} and {source} would both become {place}")
+            both = [shown_url(one) if is_url(one) else one for one in (sources[place], source)]
+            raise click.UsageError(f"{both[0]} and {both[1]} would both become {place}")
         sources[place] = source

@@ -71,12 +71,13 @@ class FileInfo:
     @classmethod
     def from_any(cls, url: str, headers: Mapping[str, str], size: int) -> Self:
         """Read the headers of any HTTP server, which may tell little."""
-        try:
-            modified = parsedate_to_datetime(headers.get("Last-Modified", ""))
-        except ValueError:
-            modified = datetime.now(UTC)
-        told = CIMultiDict({"ETag": "", "Last-Modified": format_datetime(modified)})
+        told = CIMultiDict({"ETag": ""})
         told.update(headers)
+        try:
+            modified = parsedate_to_datetime(told.get("Last-Modified", ""))
+        except (ValueError, TypeError, OverflowError):
+            modified = datetime.now(UTC)
+        told["Last-Modified"] = format_datetime(modified)
         return cls.from_headers(url, url, told, size)
 
     def to_json(self) -> dict[str, Any]:
@@ -199,10 +200,13 @@ class Version:
         return self.etag or self.modified
 
     def same(self, other: "Version") -> bool:
-        """Whether both are one version, as far as tag, or else time, and size tell."""
-        if self.etag is None and self.modified is not None and other.modified != self.modified:
+        """Whether both are one version, as far as tag, or else time, and size tell.
+
+        A size that is not known is no difference.
+        """
+        if self.etag != other.etag or (self.etag is None and self.modified != other.modified):
             return False
-        return (self.etag, self.size) == (other.etag, other.size)
+        return None in (self.size, other.size) or self.size == other.size
 
     @property
     def has_digest(self) -> bool:
@@ -218,10 +222,10 @@ class Version:
         return f"{digester.crc32:08x}" == self.crc32 if self.crc32 is not None else None
 
 
-def sha256_of(headers: Mapping[str, str]) -> str | None:
-    """The SHA-256 (hex) in ``Repr-Digest`` (RFC 9530 §3); ``None`` if it holds none."""
+def sha256_of(headers: Mapping[str, str], field: str = "Repr-Digest") -> str | None:
+    """The SHA-256 (hex) in a digest field (RFC 9530 §2, §3); ``None`` if it holds none."""
     try:
-        digest = parse_digest_field("Repr-Digest", headers.get("Repr-Digest", ""))
+        digest = parse_digest_field(field, headers.get(field, ""))
     except BadRequest:
         return None
     return digest.hex() if digest is not None else None
@@ -242,7 +246,7 @@ def _strong_date(headers: Mapping[str, str]) -> str | None:
     try:
         modified, now = parsedate_to_datetime(told), parsedate_to_datetime(headers.get("Date", ""))
         return told if (now - modified).total_seconds() >= SETTLED else None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

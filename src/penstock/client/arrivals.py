@@ -2,11 +2,11 @@
 
 import asyncio
 import threading
-from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from penstock.errors import SourceChanged
 from penstock.octets.intervals import Intervals
 from penstock.octets.ranges import Span
 
@@ -14,7 +14,7 @@ LEAST = 1 << 20
 """Bytes below which a stretch is not divided any more."""
 
 RECENT = 8 << 20
-"""Bytes of those that came last are kept in memory until they are digested."""
+"""Bytes that come so little before they are digested are kept in memory until then."""
 
 WORTH_DIGESTING = 1 << 20
 
@@ -52,7 +52,7 @@ class Arrivals:
         self._claims: list[Claim] = []
         self._size = size
         self._stopped = False
-        self._recent: deque[tuple[int, bytes]] = deque()
+        self._recent: dict[int, bytes] = {}
         self._recent_size = 0
         self._digested_until = 0
         self._waiting: list[_Waiting] = []
@@ -115,8 +115,8 @@ class Arrivals:
         with self._change:
             stop = claim.at + count
             self._have.add(claim.at, stop)
-            if data and claim.at >= self._digested_until and self._recent_size < RECENT:
-                self._recent.append((claim.at, data))
+            if 0 <= claim.at - self._digested_until < RECENT - self._recent_size and data:
+                self._recent[claim.at] = data
                 self._recent_size += len(data)
             claim.at = stop
             if self._ready(self._digested_until):
@@ -125,15 +125,32 @@ class Arrivals:
         if waited_for:
             self._wake()
 
-    def ended(self, at: int) -> None:
-        """The file ended at ``at``, which was not known before."""
+    def learn_size(self, size: int) -> None:
+        """The whole has ``size`` bytes, which was not known before.
+
+        :raises SourceChanged: there are more already.
+        """
         with self._change:
-            self._size = at
-            self._free = Intervals()
+            if self._size == size:
+                return
+            if self._have.next_from(size) is not None:
+                raise SourceChanged("the file is shorter than what came of it before")
+            self._size = size
+            self._free.remove(size, NO_END)
             for claim in self._claims:
-                claim.stop = min(claim.stop, at)
+                claim.stop = min(claim.stop, size)
             self._change.notify_all()
         self._wake()
+
+    def missing(self, start: int, stop: int) -> list[Span]:
+        """What of a stretch is not there yet."""
+        with self._change:
+            if self._have.next_from(start) is None:  # as nearly always
+                return [Span(start, stop)]
+            gaps = Intervals([Span(start, stop)])
+            for span in self._have:
+                gaps.remove(span.start, span.stop)
+            return list(gaps)
 
     def stretches(self) -> Intervals:
         """What is there at this moment."""
@@ -169,12 +186,11 @@ class Arrivals:
         return ready if ready >= WORTH_DIGESTING or at + ready == self._size else 0
 
     def _remembered(self, at: int) -> bytes | None:
-        while self._recent and self._recent[0][0] <= at:
-            start, data = self._recent.popleft()
-            self._recent_size -= len(data)
-            if start == at:
-                return data
-        return None
+        for start in [start for start in self._recent if start < at]:
+            self._recent_size -= len(self._recent.pop(start))
+        data = self._recent.pop(at, None)
+        self._recent_size -= len(data or b"")
+        return data
 
     # For the event loop.
 

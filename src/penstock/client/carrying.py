@@ -1,44 +1,33 @@
 """One answer brought to its place in a part, by a worker thread."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from isal import igzip_lib, isal_zlib
 from yarl import URL
 
-from penstock.client.answers import Version
+from penstock.client.address import REDIRECTS, Moved
+from penstock.client.answers import Version, sha256_of
 from penstock.client.arrivals import Arrivals, Claim
 from penstock.client.lane import Lane, Reply
 from penstock.client.part_file import PartFile
 from penstock.client.problems import shown
 from penstock.errors import (
-    BadRequest,
     ChecksumMismatch,
-    DigestMismatch,
     PenstockError,
     RangeNotSatisfiable,
     ServerUnavailable,
     SourceChanged,
 )
-from penstock.octets.digests import parse_digest_field
 from penstock.octets.ranges import Span, parse_content_range
 
-NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+MOST_CHECKED = 32 << 20
+"""Bytes of the longest answer that is held back until its ``Content-Digest`` was verified."""
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GZIP = 31
 """The window bits that stand for the gzip format."""
-
-
-class Moved(Exception):
-    """The file is to be asked for at ``location``."""
-
-    def __init__(self, location: str) -> None:
-        super().__init__(location)
-        self.location = location
 
 
 class NoRanges(Exception):
@@ -47,8 +36,11 @@ class NoRanges(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """How to ask at ``url``. ``exact``: always for a range with both ends; ``gzip``: ranges may
-    come as file_upload sends them, compressed on their own."""
+    """How to ask at ``url``, with ``headers``.
+
+    ``exact``: always for a range with both ends; ``gzip``: ranges may come as file_upload sends
+    them, compressed on their own.
+    """
 
     url: URL
     headers: Mapping[str, str]
@@ -60,15 +52,11 @@ class Question:
         """The address as it may be told."""
         return shown(self.url)
 
-    def for_whole(self) -> dict[str, str]:
-        """The headers of a request for everything."""
-        return {"Accept": "*/*", **self.headers, "Accept-Encoding": "identity"}
-
     def for_claim(self, claim: Claim, version: Version) -> dict[str, str]:
         """The headers that ask for a stretch of the very same version (RFC 9110 §13.1.5)."""
         to_the_end = claim.stop == version.size and not self.exact
         last = "" if to_the_end or version.size is None else claim.stop - 1
-        headers = self.for_whole() | {"Range": f"bytes={claim.at}-{last}"}
+        headers = {**self.headers, "Range": f"bytes={claim.at}-{last}"}
         if self.exact:
             headers["Want-Content-Digest"] = "sha-256=10"
         if self.gzip:
@@ -88,7 +76,7 @@ def answered(
     """
     reply = lane.ask(method, url, headers, thinking)
     location = reply.headers.get("Location")
-    if reply.status in _REDIRECTS and location is not None:
+    if reply.status in REDIRECTS and location is not None:
         with suppress(ServerUnavailable):
             reply.rest()
         raise Moved(location)
@@ -117,9 +105,14 @@ def whole_version(reply: Reply, url: URL) -> Version:
 
 
 def carry(
-    lane: Lane, question: Question, part: PartFile, arrivals: Arrivals, claim: Claim
-) -> Mapping[str, str]:
-    """Ask for ``claim`` and bring it to its place; answers the headers.
+    question: Question,
+    lane: Lane,
+    part: PartFile,
+    arrivals: Arrivals,
+    claim: Claim,
+    heard: Callable[[Mapping[str, str]], None],
+) -> None:
+    """Ask for ``claim`` and bring it to its place; ``heard`` is told the headers at once.
 
     :raises SourceChanged: there is another version now.
     :raises NoRanges: ranges cannot be had, and others are fetching.
@@ -134,7 +127,7 @@ def carry(
         raise SourceChanged(f"{shown(url)} is shorter than before") from error
     span: Span | None
     if reply.status == 206:
-        span = _span(reply, question, claim, version)
+        span = _span(reply, question, arrivals, claim, version)
     else:
         unsure = version.validator is None and arrivals.done > 0
         if unsure or not whole_version(reply, url).same(version):
@@ -142,8 +135,8 @@ def carry(
         if not arrivals.take_whole(claim):
             raise NoRanges
         span = None if version.size is None else Span(0, version.size)
+    heard(reply.headers)
     receive(reply, url, part, arrivals, claim, span)
-    return reply.headers
 
 
 def receive(
@@ -154,8 +147,8 @@ def receive(
     :raises ServerUnavailable: it broke off.
     :raises ChecksumMismatch: its bytes are not those that its ``Content-Digest`` tells.
     """
-    told = _content_digest(reply.headers)
-    if told is not None and span is not None:
+    told = sha256_of(reply.headers, "Content-Digest")
+    if told is not None and span is not None and len(span) <= MOST_CHECKED:
         _receive_checked(reply, url, part, arrivals, claim, span, told)
     else:
         _receive_at_once(reply, url, part, arrivals, claim, span)
@@ -166,13 +159,15 @@ def _receive_at_once(
 ) -> None:
     for data in _bodies(reply, span):
         kept = data[: claim.stop - claim.at]
-        part.write(kept, claim.at)
-        arrivals.landed(claim, len(kept), kept)
+        missing = arrivals.missing(claim.at, claim.at + len(kept))
+        for one in missing:  # never what is there: it may have been digested already
+            part.write(kept[one.start - claim.at : one.stop - claim.at], one.start)
+        arrivals.landed(claim, len(kept), kept if len(missing) == 1 else b"")
         if claim.is_done:
             return
     _check_end(url, claim.at, span)
     if span is None:
-        arrivals.ended(claim.at)
+        arrivals.learn_size(claim.at)
 
 
 def _receive_checked(
@@ -182,7 +177,7 @@ def _receive_checked(
     arrivals: Arrivals,
     claim: Claim,
     span: Span,
-    told: bytes,
+    told: str,
 ) -> None:
     """As :func:`receive`, but nothing counts before all of it was verified (RFC 9530 §2)."""
     coded = reply.headers.get("Content-Encoding") is not None
@@ -192,7 +187,7 @@ def _receive_checked(
         part.write(data[: max(0, claim.stop - at)], at)
         at += len(data)
     _check_end(url, at, span)
-    if not coded and digest.digest() != told:
+    if not coded and digest.hexdigest() != told:
         raise ChecksumMismatch(f"bytes of {shown(url)} came damaged; they are asked for again")
     arrivals.landed(claim, min(at, claim.stop) - claim.at)
 
@@ -209,6 +204,9 @@ def _bodies(reply: Reply, span: Span | None) -> Iterator[bytes]:
             left -= len(data)
         if data:
             yield data
+        if left == 0:
+            next(pieces, b"")  # the end of the coding, which may be damaged
+            return
 
 
 def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -229,7 +227,9 @@ def _check_end(url: URL, at: int, span: Span | None) -> None:
         raise ServerUnavailable(f"{url.origin()} sent {came} of {len(span)} bytes")
 
 
-def _span(reply: Reply, question: Question, claim: Claim, version: Version) -> Span:
+def _span(
+    reply: Reply, question: Question, arrivals: Arrivals, claim: Claim, version: Version
+) -> Span:
     """Which bytes a 206 holds, if it is the one that was asked for."""
     told = parse_content_range(reply.headers.get("Content-Range", ""))
     coding = reply.headers.get("Content-Encoding", "identity")
@@ -239,6 +239,8 @@ def _span(reply: Reply, question: Question, claim: Claim, version: Version) -> S
         raise SourceChanged(f"{question.name} is another version than before")
     if told is None or told[0].start != claim.at:
         raise SourceChanged(f"{question.name} answered another range than was asked for")
+    if told[1] is not None:
+        arrivals.learn_size(told[1])
     return told[0]
 
 
@@ -246,11 +248,5 @@ def _is_of(told: Version, version: Version, *, coded: bool) -> bool:
     """Whether a range belongs to ``version``; the tag of a compressed one only begins like it."""
     if not coded or version.etag is None or told.etag is None:
         return told.same(version)
-    return told.size == version.size and told.etag.startswith(version.etag[:-1])
-
-
-def _content_digest(headers: Mapping[str, str]) -> bytes | None:
-    try:
-        return parse_digest_field("Content-Digest", headers.get("Content-Digest", ""))
-    except (BadRequest, DigestMismatch):
-        return None
+    whose = told.etag == version.etag or told.etag.startswith(version.etag[:-1] + "-")
+    return told.size == version.size and whose

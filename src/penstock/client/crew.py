@@ -70,7 +70,7 @@ class Crew:
         try:
             while not self._arrivals.is_whole or self._workers:
                 if not self._workers:  # the last ones gave up what another one could have taken
-                    self._hire(None)
+                    self._hire(self._rest())
                 ended, _ = await asyncio.wait(self._workers, return_when=asyncio.FIRST_COMPLETED)
                 self._workers -= ended
                 for worker in ended:
@@ -109,6 +109,12 @@ class Crew:
                 if not await self._goes_on(error):
                     return
             claim = None
+
+    def _rest(self) -> Claim:
+        claim = self._claim()
+        if claim is None:
+            raise PenstockError("what came is not what was announced; run the command again")
+        return claim
 
     def _claim(self) -> Claim | None:
         alone = self._working == 1

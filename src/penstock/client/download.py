@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from yarl import URL
 
+from penstock.client.address import NO_HEADERS, Address
 from penstock.client.answers import Version, sha256_of
-from penstock.client.arrivals import NO_END, Arrivals, Claim
-from penstock.client.carrying import NO_HEADERS, Question, answered, carry, receive, whole_version
+from penstock.client.arrivals import Arrivals, Claim
+from penstock.client.carrying import Question, carry
 from penstock.client.crew import Crew
 from penstock.client.digesting import digest
 from penstock.client.lane import Lane
 from penstock.client.lanes import Lanes
+from penstock.client.opening import Opening
 from penstock.client.origin import Origin
 from penstock.client.part_file import PartFile
 from penstock.client.progress import Progress, no_progress
@@ -22,7 +24,6 @@ from penstock.client.ticking import every
 from penstock.errors import (
     DigestMismatch,
     Forbidden,
-    MethodNotAllowed,
     NotFound,
     PenstockError,
     PreconditionFailed,
@@ -31,7 +32,6 @@ from penstock.errors import (
 )
 from penstock.octets.digests import Digester
 from penstock.octets.intervals import Intervals
-from penstock.octets.ranges import Span
 from penstock.threads import use_in_thread
 
 MAX_CHANGES = 5
@@ -83,7 +83,7 @@ class Download:
         self,
         lanes: Lanes,
         part: PartFile,
-        question: Question,
+        address: Address,
         ranges: Ranges,
         sha256: str | None,
         *,
@@ -92,23 +92,26 @@ class Download:
     ) -> None:
         self._lanes = lanes
         self._part = part
-        self._origin = Origin(lanes, question)
+        exact = ranges.size is not None
+        self._origin = Origin(lanes, address, exact=exact, gzip=ranges.gzip)
         self._ranges = ranges
         self._sha256 = sha256
         self._digested = digested
         self._restart = restart
         self._progress = no_progress
         self._arrivals: Arrivals | None = None
-        self._opening: asyncio.Task[None] | None = None
+        self._opening = Opening(self._origin, part)
         self._digesting: asyncio.Future[Digester] | None = None
         self._error: Exception | None = None
         self._head: asyncio.Future[Head] = asyncio.get_running_loop().create_future()
+        self.headers: Mapping[str, str] = NO_HEADERS
+        """Those of the last answer."""
 
     @classmethod
     async def open(
         cls,
         lanes: Lanes,
-        url: str | URL,
+        url: str | URL | Address,
         target: str,
         *,
         headers: Mapping[str, str] = NO_HEADERS,
@@ -126,10 +129,9 @@ class Download:
         :raises Busy: another process is downloading to the same target.
         :raises KeyConflict: a file that is no part of ours stands in the way.
         """
-        part = await PartFile.open(target, str(url), in_order=False)
-        exact = ranges.size is not None
-        question = Question(URL(url) if isinstance(url, str) else url, headers, exact, ranges.gzip)
-        return cls(lanes, part, question, ranges, sha256, digested=digested, restart=restart)
+        address = url if isinstance(url, Address) else Address(URL(url), headers)
+        part = await PartFile.open(target, str(address.first), in_order=False)
+        return cls(lanes, part, address, ranges, sha256, digested=digested, restart=restart)
 
     @property
     def fd(self) -> int:
@@ -165,16 +167,24 @@ class Download:
             async with every(TELL_SECONDS, self._tell):
                 return await self._run()
         except BaseException as error:
-            await self._save()
-            self._fail(error)
-            lost = isinstance(error, SourceChanged) and not self._restart
-            if isinstance(error, DigestMismatch) or lost:
-                await self._part.discard()
+            try:
+                await self._opening.end()
+                await self._leave(error)
+            finally:
+                self._fail(error)  # last, so that whoever is told can begin again at once
             raise
 
     async def close(self) -> None:
         """Leave what has come for a later run, if it is not whole."""
         await self._part.close()
+
+    async def _leave(self, error: BaseException) -> None:
+        """Keep what came for the next run, if it can be of use to that."""
+        lost = isinstance(error, SourceChanged) and not self._restart
+        if isinstance(error, DigestMismatch) or lost:
+            await self._part.discard()
+        else:
+            await self._save()
 
     @property
     def _version(self) -> Version:
@@ -192,12 +202,13 @@ class Download:
             try:
                 return await self._attempt()
             except _StartAgain as broken:
+                if self._is_bound:
+                    raise SourceChanged(broken.error.detail) from broken
                 await self._origin.pause(broken.error, False)
-                self._forget(broken)
+                self._forget(broken.error)
             except SourceChanged as error:
                 changes += 1
-                told = self._head.done() and not self._restart
-                if changes > MAX_CHANGES or told:
+                if changes > MAX_CHANGES or self._is_bound:
                     raise
                 await self._origin.pause(error, False)
                 self._forget(error)
@@ -205,6 +216,11 @@ class Download:
                 changes += 1
                 if changes > MAX_CHANGES or not self._origin.renew():
                     raise
+
+    @property
+    def _is_bound(self) -> bool:
+        """Whether somebody was told of a version, and may count on it."""
+        return self._head.done() and not self._restart
 
     def _forget(self, error: Exception) -> None:
         """Begin anew, with whatever is there now."""
@@ -229,6 +245,7 @@ class Download:
         if self._part.version is None:
             first = await self._open()
         elif self._arrivals is None:
+            self._expect(self._part.version)
             self._take(self._arrivals_of(self._part.version, self._part.have))
         await self._tell()
         if first is None and self._come.is_whole:
@@ -253,10 +270,9 @@ class Download:
         """How many connections there may be: one if the parts could be of several versions."""
         if self._version.validator is None or self._version.size is None:
             return 1
-        if self._head.done():
-            told = self._head.result().headers
-            if "Content-Range" not in told and "bytes" not in told.get("Accept-Ranges", ""):
-                return 1
+        told = self.headers
+        if told and "Content-Range" not in told and "bytes" not in told.get("Accept-Ranges", ""):
+            return 1
         return self._ranges.parallel or self._lanes.parallel
 
     # The first answer.
@@ -267,7 +283,7 @@ class Download:
             try:
                 if self._ranges.size is not None and await self._ask_first():
                     return None
-                return await self._begin_whole()
+                return await self._opening.begin(self._expect, self._come_first)
             except PenstockError as error:
                 if isinstance(error, SourceChanged):
                     raise
@@ -278,75 +294,40 @@ class Download:
 
         file_upload has no versions, and serves nothing but ranges.
         """
-        try:
-            headers = await self._origin.head()
-        except (Forbidden, MethodNotAllowed):  # a signed link is good for GET only
-            headers = await self._origin.first_byte()
-        version = self._expected(Version.from_headers(headers))
+        headers = await self._origin.known()
+        version = self._expect(Version.from_headers(headers))
         if version.size is None or not (version.validator or self._ranges.gzip):
             return False
         await use_in_thread(self._part.begin, version)
-        self._take(self._arrivals_of(version, Intervals()))
-        self._tell_head(headers)
+        self._come_first(self._arrivals_of(version, Intervals()), headers)
         return True
 
-    async def _begin_whole(self) -> Claim:
-        """Ask for everything; the body goes on coming when this returns."""
-        loop = asyncio.get_running_loop()
-        begun: asyncio.Future[Claim] = loop.create_future()
+    def _come_first(self, arrivals: Arrivals, headers: Mapping[str, str]) -> None:
+        self._take(arrivals)
+        self._tell_head(headers)
 
-        def come(arrivals: Arrivals, claim: Claim, headers: Mapping[str, str]) -> None:
-            self._take(arrivals)
-            self._tell_head(headers)
-            if not begun.done():
-                begun.set_result(claim)
-
-        def work(lane: Lane, question: Question) -> None:
-            reply = answered(lane, "GET", question.url, question.for_whole())
-            version = self._expected(whole_version(reply, question.url))
-            self._part.begin(version)
-            arrivals = Arrivals(version.size, Intervals(), loop)
-            claim = arrivals.claim(NO_END) or Claim(0, 0, 0)  # an empty file has none
-            loop.call_soon_threadsafe(come, arrivals, claim, reply.headers)
-            span = None if version.size is None else Span(0, version.size)
-            receive(reply, question.url, self._part, arrivals, claim, span)
-
-        self._opening = asyncio.create_task(self._origin.use(work))
-        either: list[asyncio.Future[Any]] = [self._opening, begun]
-        try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            self._opening.cancel()
-            await asyncio.gather(self._opening, return_exceptions=True)
-            raise
-        if not begun.done():
-            self._opening.result()
-        return await begun
-
-    def _expected(self, version: Version) -> Version:
-        """The version with the digest that the caller knows of.
+    def _expect(self, version: Version) -> Version:
+        """The version, if it can have the digest that the caller knows of.
 
         :raises DigestMismatch: the server tells another one.
         """
-        if self._sha256 is None:
-            return version
-        if version.sha256 not in (None, self._sha256):
+        if self._sha256 is not None and version.sha256 not in (None, self._sha256):
             raise DigestMismatch(f"{self._origin.name} has not the SHA-256 that was asked for")
-        return replace(version, sha256=self._sha256)
+        return version
 
     def _arrivals_of(self, version: Version, have: Intervals) -> Arrivals:
         return Arrivals(version.size, have, asyncio.get_running_loop())
 
     def _take(self, arrivals: Arrivals) -> None:
         self._arrivals = arrivals
-        threads = self._lanes.threads
         digesting = asyncio.get_running_loop().run_in_executor(
-            threads, digest, self._part, arrivals
+            self._lanes.digesting, digest, self._part, arrivals
         )
         digesting.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._digesting = digesting
 
     def _tell_head(self, headers: Mapping[str, str]) -> None:
+        self.headers = headers
         if not self._head.done():
             self._head.set_result(Head(self._version, headers))
 
@@ -355,20 +336,29 @@ class Download:
     async def _fetch(self, claim: Claim) -> None:
         """Bring one stretch."""
         try:
-            if self._opening is not None:
-                opening, self._opening = self._opening, None
-                await opening
+            if self._opening.is_under_way:
+                await self._opening.rest()
             else:
-                work = partial(carry, part=self._part, arrivals=self._come, claim=claim)
-                self._tell_head(await self._origin.use(work))
+                await self._carry(claim)
         except PenstockError as error:
             if isinstance(error, SourceChanged) or self._version.validator is not None:
                 raise
             raise _StartAgain(error) from error
 
+    async def _carry(self, claim: Claim) -> None:
+        loop, part, arrivals = asyncio.get_running_loop(), self._part, self._come
+
+        def heard(headers: Mapping[str, str]) -> None:
+            loop.call_soon_threadsafe(self._tell_head, headers)
+
+        def work(question: Question, lane: Lane) -> None:
+            carry(question, lane, part, arrivals, claim, heard)
+
+        await self._origin.use(work)
+
     async def _confirm(self) -> None:
         """Everything is there already: make sure that it still is what the server has."""
-        headers = await self._origin.head()
+        headers = await self._origin.known()
         if not Version.from_headers(headers).same(self._version):
             raise SourceChanged(f"{self._origin.name} changed since its download began")
         self._tell_head(headers)
@@ -379,7 +369,9 @@ class Download:
         version = self._version
         if self._digested and not version.has_digest and version.etag is not None:
             version = await self._ask_digest(version)
-        if version.agrees(digester) is False:
+        assert digester.sha256 is not None
+        wanted = self._sha256 in (None, digester.sha256.hex())
+        if version.agrees(digester) is False or not wanted:
             raise DigestMismatch(
                 f"the bytes that came from {self._origin.name} are not the right ones; "
                 "run the command again"
@@ -405,8 +397,11 @@ class Download:
     # While it runs.
 
     async def _save(self) -> None:
+        """Note what came. A disk that is full will be told of by the bytes themselves, and one
+        that fails when the file is to be made durable."""
         if self._arrivals is not None and self._part.version is not None:
-            await use_in_thread(self._part.save, self._arrivals.stretches())
+            with suppress(OSError):
+                await use_in_thread(self._part.save, self._arrivals.stretches())
 
     async def _tell(self) -> None:
         """How far it is."""

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import aiohttp
-from yarl import URL
 
+from penstock.client.address import Address, Moved
 from penstock.client.answers import Version, content_range, sha256_of
 from penstock.client.carrying import readable_version
 from penstock.client.http import Http
-from penstock.client.problems import shown
 from penstock.client.progress import Progress
 from penstock.client.sinks import Sink
 from penstock.errors import (
     DigestMismatch,
+    Forbidden,
     NotFound,
     PenstockError,
     PreconditionFailed,
@@ -29,13 +29,11 @@ UNKNOWN = Version(etag=None, size=None)
 class Remote(Protocol):
     """Something that can be fetched by GET, HEAD and Range.
 
-    ``asks`` are headers of every request. ``promised`` is the version to be expected if it is
-    known beforehand; ``digested`` says whether the server can be asked for its SHA-256;
-    ``headers`` are those of the last answer.
+    ``promised`` is the version to be expected if it is known beforehand; ``digested`` says whether
+    the server can be asked for its SHA-256; ``headers`` are those of the last answer.
     """
 
-    url: URL
-    asks: Mapping[str, str]
+    address: Address
     promised: Version | None
     digested: bool
     headers: Mapping[str, str]
@@ -59,7 +57,9 @@ async def fetch(http: Http, remote: Remote, sink: Sink, progress: Progress) -> V
         try:
             await _advance(http, remote, sink, progress)
             return await _verified(http, remote, sink)
-        except (SourceChanged, NotFound) as error:
+        except Moved as moved:
+            remote.address.move(moved.location)
+        except (SourceChanged, NotFound, Forbidden) as error:
             changes += 1
             if changes > MAX_CHANGES or not await _start_again(remote, sink, error):
                 raise
@@ -89,12 +89,13 @@ async def _advance(http: Http, remote: Remote, sink: Sink, progress: Progress) -
     progress(sink.offset, version.size if version else None)
     if version is not None and version.size == sink.offset and sink.offset:
         return await _confirm(http, remote, version)
-    headers = {**remote.asks, "Accept-Encoding": "identity", **_resume(sink)}
+    headers = {**remote.address.headers, **_resume(sink)}
     try:
-        async with http.request("GET", remote.url, headers=headers) as response:
+        async with http.request("GET", remote.address.url, headers=headers, moves=True) as response:
+            remote.address.arrived()
             await _receive(http, response, remote, sink, progress)
     except RangeNotSatisfiable as error:
-        raise SourceChanged(f"{shown(remote.url)} is shorter than before") from error
+        raise SourceChanged(f"{remote.address.name} is shorter than before") from error
 
 
 def _resume(sink: Sink) -> dict[str, str]:
@@ -106,10 +107,10 @@ def _resume(sink: Sink) -> dict[str, str]:
 
 async def _confirm(http: Http, remote: Remote, version: Version) -> None:
     """Everything is there already: make sure that it still is what the server has."""
-    headers = {**remote.asks, "Accept-Encoding": "identity"}
-    told, _ = await http.ask("HEAD", remote.url, headers=headers)
+    address = remote.address
+    told, _ = await http.ask("HEAD", address.url, headers=address.headers, moves=True)
     if Version.from_headers(told).validator != version.validator:
-        raise SourceChanged(f"{shown(remote.url)} changed since its download began")
+        raise SourceChanged(f"{remote.address.name} changed since its download began")
     remote.headers = told
 
 
@@ -133,15 +134,15 @@ async def _place(response: aiohttp.ClientResponse, remote: Remote, sink: Sink) -
 
     Answers at which byte of the whole the body starts: not after the sink's offset.
     """
-    version = readable_version(response.headers, remote.url)
+    version = readable_version(response.headers, remote.address.url)
     if remote.promised is not None:
         if not version.same(remote.promised):
-            raise SourceChanged(f"{shown(remote.url)} is another version than was promised")
+            raise SourceChanged(f"{remote.address.name} is another version than was promised")
         version = remote.promised
     remote.headers = response.headers
     if response.status == 206:
         if not _goes_on(response, version, sink):
-            raise SourceChanged(f"{shown(remote.url)} answered another range than was asked for")
+            raise SourceChanged(f"{remote.address.name} answered another range than was asked for")
         return sink.offset
     # The whole of the very same version, because the server cannot start in its middle any more:
     # what is there already passes by.
@@ -163,7 +164,7 @@ async def _verified(http: Http, remote: Remote, sink: Sink) -> Version:
         version = await _ask_digest(http, remote, version)
     if version.agrees(sink.digester) is False:
         raise DigestMismatch(
-            f"the bytes that came from {shown(remote.url)} are not the right ones; "
+            f"the bytes that came from {remote.address.name} are not the right ones; "
             "run the command again"
         )
     return version
@@ -172,13 +173,15 @@ async def _verified(http: Http, remote: Remote, sink: Sink) -> Version:
 async def _ask_digest(http: Http, remote: Remote, version: Version) -> Version:
     """The version with its SHA-256, if the server can tell it (RFC 9530 §4)."""
     headers = {
-        "Accept-Encoding": "identity",
+        **remote.address.headers,
         "Want-Repr-Digest": "sha-256=10",
         "If-Match": str(version.etag),
     }
     patience = http.answer_seconds(version.size)
     try:
-        told, _ = await http.ask("HEAD", remote.url, headers=headers, answer_within=patience)
+        told, _ = await http.ask(
+            "HEAD", remote.address.url, headers=headers, answer_within=patience, moves=True
+        )
     except PreconditionFailed as error:
-        raise SourceChanged(f"{shown(remote.url)} changed while it was fetched") from error
+        raise SourceChanged(f"{remote.address.name} changed while it was fetched") from error
     return Version(version.etag, version.size, sha256_of(told), version.crc32)

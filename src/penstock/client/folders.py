@@ -68,6 +68,7 @@ def download_many(
     """Fetch each URL, which stands in the place of the key, to its file."""
 
     async def one(pair: Pair, name: str) -> Done:
+        await use_in_thread(_make_folder, os.path.dirname(pair.path))
         try:
             stored = await download(http, pair.key, pair.path, meters(name), headers, sha256)
         except ServerUnavailable as error:  # those of other servers may fare better

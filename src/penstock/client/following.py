@@ -37,6 +37,7 @@ _TAG: Final = re.compile(r'"follow:([\w-]+)"', re.ASCII)
 """How the state of a part names an upload: as no server names a version."""
 
 _ANY: Final = "1"
+_MOST_REFUSALS: Final = 2
 _IDENTITY: Final = {"Accept-Encoding": "identity"}
 
 
@@ -89,14 +90,18 @@ class _Following:
         """
         if not (await self._take_up() or await self._begin()):
             return None
-        backoff = self._http.backoff()
+        backoff, refusals = self._http.backoff(), 0
         while True:
             before = self._sink.offset
             try:
                 await self._advance()
                 return await self._verified()
-            except OffsetMismatch as error:  # it cannot be: what is sent is never taken back
-                raise UploadGone(f"{error.detail}; run the command again") from error
+            except OffsetMismatch as error:
+                # What is sent is never taken back, but another server may not know of it yet.
+                refusals += 1
+                if refusals > _MOST_REFUSALS:
+                    raise UploadGone(f"{error.detail}; run the command again") from error
+                await self._http.retry(backoff, error, progressed=self._sink.offset > before)
             except PenstockError as error:
                 await self._http.retry(backoff, error, progressed=self._sink.offset > before)
 

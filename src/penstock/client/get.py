@@ -4,15 +4,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 
-from yarl import URL
-
+from penstock.client.address import NO_HEADERS, Address
 from penstock.client.answers import FileInfo, Version, understood
-from penstock.client.carrying import NO_HEADERS
 from penstock.client.download import Download, Ranges
 from penstock.client.file_reader import sha256_hex
 from penstock.client.http import Http, check_url
 from penstock.client.listing import stat
-from penstock.client.problems import shown
 from penstock.client.progress import Progress
 from penstock.client.several import Transfer
 from penstock.client.targets import Target, file_path, is_there, size_there, to_stream
@@ -23,23 +20,15 @@ from penstock.octets.digests import Digester
 class _RemoteFile:
     """A file as something to fetch; ``digested`` if its server can be asked for its SHA-256."""
 
-    def __init__(
-        self,
-        url: URL,
-        asks: Mapping[str, str] = NO_HEADERS,
-        *,
-        digested: bool,
-        sha256: str | None = None,
-    ) -> None:
-        self.url = url
-        self.asks = asks
+    def __init__(self, address: Address, *, digested: bool, sha256: str | None = None) -> None:
+        self.address = address
         self.digested = digested
         self.sha256 = sha256
         self.promised: Version | None = None
         self.headers: Mapping[str, str] = {}
 
     async def renew(self) -> bool:
-        return False
+        return self.address.renew()
 
 
 async def get(
@@ -55,7 +44,7 @@ async def get(
         same = await _same(http, key, target, size, known) if size is not None else None
         if same is not None:
             return Transfer(same, skipped=True)
-    remote = _RemoteFile(http.url(path), digested=True)
+    remote = _RemoteFile(Address(http.url(path)), digested=True)
     digester = await _bring(http, remote, target, progress)
     info = understood(
         lambda told: FileInfo.from_headers(key, path, told, digester.size), remote.headers
@@ -72,14 +61,14 @@ async def download(
     sha256: str | None,
 ) -> Transfer:
     """Fetch ``url`` to ``target``; see :meth:`penstock.client.Client.download`."""
-    address = check_url(url)
-    name = shown(address)
+    address = Address(check_url(url), headers)
+    name, sha256 = address.name, sha256.lower() if sha256 else None
     if sha256 is not None and isinstance(target, str | os.PathLike):
         size = await size_there(target)
         if size is not None and await is_there(target, Version(None, size, sha256)):
             info = FileInfo.from_any(name, NO_HEADERS, size)
             return Transfer(replace(info, sha256=sha256), skipped=True)
-    remote = _RemoteFile(address, headers, digested=False, sha256=sha256)
+    remote = _RemoteFile(address, digested=False, sha256=sha256)
     digester = await _bring(http, remote, target, progress)
     info = FileInfo.from_any(name, remote.headers, digester.size)
     return Transfer(replace(info, sha256=sha256_hex(digester), crc32=f"{digester.crc32:08x}"))
@@ -91,16 +80,15 @@ async def _bring(http: Http, remote: _RemoteFile, target: Target, progress: Prog
         return await _to_stream(http, remote, target, progress)
     running = await Download.open(
         http.lanes,
-        remote.url,
+        remote.address,
         path,
-        headers=remote.asks,
         ranges=Ranges(size=http.range_size),
         sha256=remote.sha256,
         digested=remote.digested,
     )
     try:
         digester = await running.run(progress)
-        remote.headers = (await running.head()).headers
+        remote.headers = running.headers
     finally:
         await running.close()
     return digester
@@ -109,14 +97,14 @@ async def _bring(http: Http, remote: _RemoteFile, target: Target, progress: Prog
 async def _to_stream(
     http: Http, remote: _RemoteFile, target: Target, progress: Progress
 ) -> Digester:
-    there = http.elsewhere(remote.url)
+    there = http.elsewhere(remote.address.first)
     try:
         digester = await to_stream(there, remote, target, progress)
     finally:
         if there is not http:
             await there.close()
     if remote.sha256 not in (None, sha256_hex(digester)):
-        raise DigestMismatch(f"{shown(remote.url)} has not the SHA-256 that was asked for")
+        raise DigestMismatch(f"{remote.address.name} has not the SHA-256 that was asked for")
     return digester
 
 

@@ -13,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from penstock import __version__
+from penstock.client.address import REDIRECTS, Moved
 from penstock.client.lanes import CONNECT_SECONDS, Lanes
 from penstock.client.pace import Pace
 from penstock.client.problems import error_of
@@ -118,22 +119,33 @@ class Http:
 
     @asynccontextmanager
     async def request(
-        self, method: str, url: URL, *, answer_within: float | None = None, **options: Any
+        self,
+        method: str,
+        url: URL,
+        *,
+        answer_within: float | None = None,
+        moves: bool = False,
+        **options: Any,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request; the answer is there until the block ends.
 
-        ``answer_within`` seconds is the longest silence on the socket.
+        ``answer_within`` seconds is the longest silence on the socket. ``moves``: the caller
+        follows redirects.
 
+        :raises Moved: only then, where to.
         :raises PenstockError: the error that the server answered.
         :raises ServerUnavailable: there was no answer, or it broke off.
         """
         limits = aiohttp.ClientTimeout(
             sock_connect=CONNECT_SECONDS, sock_read=answer_within or self.timeout
         )
-        options.setdefault("allow_redirects", method in ("GET", "HEAD"))
+        options.setdefault("allow_redirects", method in ("GET", "HEAD") and not moves)
         try:
             async with self._session.request(method, url, timeout=limits, **options) as response:
                 self.reached = True
+                location = response.headers.get("Location")
+                if moves and response.status in REDIRECTS and location is not None:
+                    raise Moved(location)
                 if response.status >= 300:
                     raise await error_of(response)
                 yield response

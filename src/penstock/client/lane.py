@@ -19,10 +19,11 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from penstock.client.pace import Pace
-from penstock.client.problems import MAX_PROBLEM_BYTES, error_from
-from penstock.errors import PenstockError, ServerUnavailable
+from penstock.client.problems import MAX_PROBLEM_BYTES, error_from, shown
+from penstock.errors import BadRequest, PenstockError, ServerUnavailable
 
 _MOST_INTERIM = 20
+_MOST_LINES = 1000
 _LENGTH = re.compile(r"\s*\d{1,18}\s*", re.ASCII)
 
 
@@ -32,8 +33,12 @@ class _Lines:
     def __init__(self, source: BinaryIO) -> None:
         self.source = source
         self.last = b""
+        self._count = 0
 
     def readline(self, limit: int = -1) -> bytes:
+        self._count += 1
+        if self._count > _MOST_LINES:
+            raise http.client.BadStatusLine("too many lines")
         self.last = self.source.readline(limit)
         return self.last
 
@@ -124,6 +129,7 @@ class Lane:
         self.origin = origin
         self.pace = pace
         self.answers = 0
+        self._broken = False
         self.aborted = threading.Event()
         self._socket = sock
         self._response: http.client.HTTPResponse | None = None
@@ -155,17 +161,24 @@ class Lane:
         with self.errors():
             silence = self._socket.gettimeout()
             self._socket.settimeout(None if silence is None else silence + thinking)
-            self._connection.request(method, url.raw_path_qs, headers=dict(headers))
+            self._send(method, url, headers)
             self._response = self._connection.getresponse()
             self._socket.settimeout(silence)
         self.answers += 1
         return Reply(self, self._response)
 
+    def _send(self, method: str, url: URL, headers: Mapping[str, str]) -> None:
+        try:
+            self._connection.request(method, url.raw_path_qs, headers=dict(headers))
+        except (http.client.InvalidURL, ValueError) as error:
+            self._broken = True
+            raise BadRequest(f"{shown(url)}, or a header, cannot be sent in HTTP") from error
+
     @property
     def is_free(self) -> bool:
         """Whether another request can follow: the last answer was read to its end."""
         return (
-            not self.aborted.is_set()
+            not (self.aborted.is_set() or self._broken)
             and self._response is not None
             and self._response.isclosed()
             and self._connection.sock is not None
@@ -190,6 +203,7 @@ class Lane:
         try:
             yield
         except (OSError, http.client.HTTPException, ValueError) as error:
+            self._broken = True
             raise trouble(self.origin, error) from error
 
 

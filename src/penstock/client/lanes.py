@@ -15,7 +15,7 @@ from yarl import URL
 from penstock.client.lane import Lane
 from penstock.client.pace import Pace
 from penstock.client.retry import Backoff
-from penstock.errors import PenstockError, ServerUnavailable
+from penstock.errors import BadRequest, PenstockError, ServerUnavailable
 from penstock.threads import in_pool, to_the_end
 
 T = TypeVar("T")
@@ -53,14 +53,16 @@ class Lanes:
         self._idle: list[Lane] = []
         self._places = asyncio.Semaphore(MOST_LANES)
         self._reached: set[URL] = set()
-        self.threads = ThreadPoolExecutor(2 * MOST_LANES, "penstock-lane")
+        self._threads = ThreadPoolExecutor(MOST_LANES, "penstock-lane")
+        self.digesting = ThreadPoolExecutor(MOST_LANES, "penstock-digest")
 
     async def close(self) -> None:
         """Close every connection; none may be in use."""
         idle, self._idle = self._idle, []
         for lane in idle:
             lane.close()
-        await asyncio.to_thread(self.threads.shutdown)
+        await asyncio.to_thread(self._threads.shutdown)
+        await asyncio.to_thread(self.digesting.shutdown)
 
     def backoff(self) -> Backoff:
         """The waits between the tries of one download."""
@@ -88,7 +90,7 @@ class Lanes:
                         raise
 
     async def _run(self, lane: Lane, work: Callable[[Lane], T]) -> T:
-        running = asyncio.ensure_future(in_pool(self.threads, work, lane))
+        running = asyncio.ensure_future(in_pool(self._threads, work, lane))
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -121,16 +123,19 @@ class Lanes:
         return None
 
     async def _connect(self, origin: URL) -> Lane:
+        if origin.scheme == "https" and self._tls is None:
+            self._tls = await asyncio.to_thread(ssl.create_default_context)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 made = await self._socket(origin)
         except (TimeoutError, OSError) as error:
             raise _unreachable(origin, error) from error
+        except UnicodeError as error:
+            raise BadRequest(f"{origin} names no host") from error
         made.settimeout(self.timeout)
         if origin.scheme == "http":
             return Lane(origin, made, None, self.pace)
-        if self._tls is None:
-            self._tls = await asyncio.to_thread(ssl.create_default_context)
+        assert self._tls is not None
         return await self._secured(origin, made, self._tls)
 
     async def _socket(self, origin: URL) -> socket.socket:

@@ -14,6 +14,7 @@ import os
 import threading
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from penstock.client.allocate import allocate
@@ -21,7 +22,8 @@ from penstock.client.answers import Version
 from penstock.errors import Busy, KeyConflict
 from penstock.octets.intervals import Intervals
 from penstock.octets.ranges import Span
-from penstock.threads import use_in_thread
+from penstock.remote.urls import redacted
+from penstock.threads import open_in_thread, use_in_thread
 
 MAX_NAME_BYTES = 255
 LONGEST_SUFFIX = ".part.json.new"
@@ -41,6 +43,8 @@ class PartFile:
         self._in_order = in_order
         self._part, self._state = part_paths(target)
         self._saving = threading.Lock()
+        self._unsynced: OSError | None = None
+        self._is_ours = False
         self.version: Version | None = None
         self.have = Intervals()
 
@@ -51,7 +55,7 @@ class PartFile:
         :raises Busy: another process is downloading to the same target.
         :raises KeyConflict: a file that is no part of ours stands in the way.
         """
-        fd = await use_in_thread(_open_locked, part_paths(target)[0])
+        fd = await open_in_thread(partial(_open_locked, part_paths(target)[0]), os.close)
         part = cls(target, url, fd, in_order=in_order)
         try:
             await use_in_thread(part._load)
@@ -78,8 +82,9 @@ class PartFile:
         """Drop what is there and start with ``version``."""
         with self._saving:
             self.version, self.have = version, Intervals()
+            self._is_ours = True
             os.ftruncate(self.fd, 0)
-            self._write_state()
+            self._write_state(durable=False)
         if not self._in_order and version.size:
             allocate(self.fd, version.size)
 
@@ -98,9 +103,19 @@ class PartFile:
         """Note that these bytes are there, once they are durable; they may become more only."""
         with self._saving:
             if have.size > self.have.size:
-                os.fdatasync(self.fd)
+                self._sync()
                 self.have = have
-                self._write_state()
+                self._write_state(durable=True)
+
+    def _sync(self) -> None:
+        # The kernel tells once that it could not write, and then takes the pages for written.
+        if self._unsynced is not None:
+            raise self._unsynced
+        try:
+            os.fdatasync(self.fd)
+        except OSError as error:
+            self._unsynced = error
+            raise
 
     def _load(self) -> None:
         size = os.fstat(self.fd).st_size
@@ -108,32 +123,32 @@ class PartFile:
             return
         try:
             with open(self._state, encoding="utf-8") as file:
-                version, url, have = _read_state(json.load(file), size)
+                version, url, address, have = _read_state(json.load(file), size)
             too_long = version.size is not None and size > version.size
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             raise KeyConflict(
                 f"{self._part} is there and is no download that can be resumed; move it away"
             ) from None
-        if version.validator is None or too_long or not self._is_from(url, version):
+        if version.validator is None or too_long or not self._is_from(url, address, version):
             return
         if self._in_order and have.size != size:
             return
         self.version, self.have = version, have
+        self._is_ours = True
 
-    def _is_from(self, url: str, version: Version) -> bool:
+    def _is_from(self, url: str, address: str, version: Version) -> bool:
         """Whether what is there may go on from our address: signed links differ behind ``?``."""
-        if version.etag is None:
-            return url == self._url
-        return url.partition("?")[0] == self._url.partition("?")[0]
+        ours = _told(self._url)
+        return ours["url"] == url and (version.etag is not None or ours["address"] == address)
 
-    def _write_state(self) -> None:
+    def _write_state(self, *, durable: bool) -> None:
         assert self.version is not None
         have = [[span.start, span.stop] for span in self.have]
         more = {} if self._in_order else {"have": have}
-        _replace(self._state, {"url": self._url, **asdict(self.version), **more})
+        _replace(self._state, {**_told(self._url), **asdict(self.version), **more}, durable)
 
     def _commit(self) -> None:
-        os.fsync(self.fd)
+        self._sync()
         if not _is_same_file(self.fd, self._part):
             raise KeyConflict(f"{self._part} was replaced by another file; nothing was kept")
         os.replace(self._part, self._target)
@@ -147,7 +162,9 @@ class PartFile:
 
     def _close(self) -> None:
         try:
-            if not (os.fstat(self.fd).st_size if self._in_order else self.have):
+            size = os.fstat(self.fd).st_size
+            # What another source left, and was not replaced, stays.
+            if not size or (self._is_ours and not self._in_order and not self.have):
                 self._discard()
         finally:
             os.close(self.fd)
@@ -170,21 +187,30 @@ def adopt(target: str, url: str, version: Version) -> None:
     """
     part, state = part_paths(target)
     have = [[0, os.stat(target).st_size]]
-    _replace(state, {"url": url, **asdict(version), "have": have})
+    _replace(state, {**_told(url), **asdict(version), "have": have}, durable=True)
     os.replace(target, part)
 
 
-def _read_state(state: dict[str, Any], size: int) -> tuple[Version, str, Intervals]:
+def _told(url: str) -> dict[str, str]:
+    """How a state tells where a part came from: what follows the path may be secret."""
+    return {"url": redacted(url), "address": hashlib.sha256(url.encode()).hexdigest()}
+
+
+def _read_state(state: dict[str, Any], size: int) -> tuple[Version, str, str, Intervals]:
     """The version, its address, and which of the ``size`` bytes of the part are there."""
-    url, stretches = state.pop("url"), state.pop("have", [[0, size]])
+    url, address = str(state.pop("url")), str(state.pop("address", ""))
+    stretches = state.pop("have", [[0, size]])
     have = Intervals(Span(int(start), min(int(stop), size)) for start, stop in stretches)
-    return Version(**state), str(url), have
+    return Version(**state), url, address, have
 
 
-def _replace(path: str, document: dict[str, object]) -> None:
+def _replace(path: str, document: dict[str, object], durable: bool) -> None:
     new = path + ".new"
     with open(new, "w", encoding="utf-8") as file:
         json.dump(document, file)
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
     os.replace(new, path)
 
 

@@ -19,6 +19,7 @@ MAX_PROBLEM_BYTES = 1 << 20
 # For answers without a problem document: HEAD, proxies, other servers.
 _BY_STATUS: dict[int, type[PenstockError]] = {
     400: errors.BadRequest,
+    401: errors.Forbidden,
     403: errors.Forbidden,
     404: errors.NotFound,
     405: errors.MethodNotAllowed,
@@ -83,7 +84,7 @@ def has_problem(headers: Mapping[str, str]) -> bool:
 def _problem(body: bytes) -> Mapping[str, Any]:
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
 
@@ -95,7 +96,7 @@ def _pause(headers: Mapping[str, str]) -> dict[str, float]:
         return {"retry_after": float(value)}
     try:
         when = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         return {}
     seconds = (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     return {"retry_after": max(0.0, seconds)}

@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from typing import Self
 
 from penstock.client import folders, listing
+from penstock.client.address import NO_HEADERS
 from penstock.client.answers import FileInfo, Page, ZipInfo
-from penstock.client.carrying import NO_HEADERS
 from penstock.client.file_reader import Path
 from penstock.client.following import follow
 from penstock.client.get import download, get

@@ -6,6 +6,7 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
+from penstock.client.address import Address
 from penstock.client.answers import Version, ZipInfo, understood
 from penstock.client.http import Http, json_of
 from penstock.client.progress import Progress
@@ -29,7 +30,6 @@ ASKING_SECONDS = 60.0
 class _RemoteZip:
     """A selection as something to fetch; when it expired it is made again."""
 
-    asks: Mapping[str, str] = {}
     digested = False
 
     def __init__(self, http: Http, selection: Mapping[str, Any], info: ZipInfo) -> None:
@@ -45,7 +45,7 @@ class _RemoteZip:
 
     def _take(self, info: ZipInfo) -> None:
         self.info = info
-        self.url = self._http.url(info.url)
+        self.address = Address(self._http.url(info.url))
         self.promised = Version(info.etag, info.size, crc32=info.crc32)
 
 
