@@ -206,6 +206,8 @@ async def test_a_failed_pull_is_retried(penstock: Cli, source: Source) -> None:
         ["pull", "https://example.org/"],
         ["pull", "https://example.org/x", "--sha256", "secret"],
         ["pull", "https://example.org/x", "--header", "secret"],
+        ["pull", "https://example.org/x", "--header", "X-Key: secret\n"],
+        ["pull", "https://example.org/x", "--header", "X-Key: secret€"],
         ["pull", "ftp://example.org/secret", "x"],
         ["pulls", "--cancel"],
     ],
