@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
-from penstock.catalog.leases import Claim, Leases, Progress
+from penstock.catalog.leases import Claim, Leases, Progress, Standing
 from penstock.catalog.queue import JobRow
 from penstock.errors import Superseded
 from penstock.jobs import Jobs, Run, State
@@ -92,8 +92,10 @@ async def test_who_renews_keeps_the_job(jobs: Jobs, leases: Leases) -> None:
     await queued(jobs)
     (row,) = await claim(leases, lease=-1)
 
-    assert await leases.renew(named(row), 60, Progress(done=5)) is not None
+    renewed = await leases.renew(named(row), 60, Progress(done=5))
 
+    assert renewed is not None
+    assert not renewed.keys() & {"spec", "checkpoint", "result"}  # they may be large
     assert await claim(leases) == []
 
 
@@ -171,7 +173,7 @@ async def test_a_handler_that_lost_its_job_is_cancelled_and_saves_nothing_more(
 async def test_a_handler_is_stopped_before_its_lease_ends_if_the_database_is_away(
     open_jobs: OpenJobs, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = open_jobs(lease=1.0)
+    jobs = open_jobs(lease=5.0)
     held = Held()
     worker = start_worker(held, jobs)
     job = await queued(jobs)
@@ -192,6 +194,40 @@ async def test_a_handler_is_stopped_before_its_lease_ends_if_the_database_is_awa
     monkeypatch.undo()
     held.release.set()
     assert (await ended(jobs, job)).attempts == 2
+
+
+async def test_a_worker_closes_although_the_database_is_away(
+    open_jobs: OpenJobs, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a job ended while its worker was about to renew its lease."""
+    jobs = open_jobs()
+    looked, let_go = asyncio.Event(), asyncio.Event()
+    standings = jobs.leases.standings
+
+    async def slow(identities: set[str]) -> Mapping[str, Standing]:
+        found = await standings(identities)
+        looked.set()
+        await let_go.wait()
+        return found
+
+    async def away(*_: object) -> None:
+        raise OperationalError("", {}, ConnectionError("refused"))
+
+    async def handle(run: Run) -> Mapping[str, Any]:
+        await looked.wait()
+        run.progress(5)
+        return {}
+
+    monkeypatch.setattr(jobs.leases, "standings", slow)
+    monkeypatch.setattr(jobs.leases, "renew", away)
+    worker = start_worker(handle, jobs)
+    await ended(jobs, await queued(jobs))
+    async with asyncio.timeout(60):
+        while worker.running:
+            await asyncio.sleep(0.01)
+    let_go.set()
+
+    await asyncio.wait_for(worker.close(), 30)
 
 
 async def test_a_save_waits_for_a_database_that_comes_back(

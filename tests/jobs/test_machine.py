@@ -128,7 +128,7 @@ class Machine(RuleBasedStateMachine):
         if model is not None:
             assert row is not None
             model.state, model.cancelling, model.lapsed = state, False, False
-            model.answers = state is State.DONE
+            model.answers = model.answers and state is State.DONE
 
     @rule(held=consumes(claims))
     def give_back(self, held: Claim) -> None:
@@ -168,7 +168,7 @@ class Machine(RuleBasedStateMachine):
         elif model.state is State.WAITING and not model.saved:
             model.state, model.answers, model.cancelling = State.CANCELLED, False, False
         else:
-            model.cancelling = True
+            model.cancelling, model.answers = True, False
 
     def _may(self, model: Model, ask: str) -> bool:
         if ask == "cancel":

@@ -1,6 +1,7 @@
 """The queue as those see it who ask for work."""
 
 import asyncio
+import threading
 from collections import Counter
 
 import pytest
@@ -8,8 +9,10 @@ from sqlalchemy import Engine
 
 from penstock.catalog.job_log import KEPT, LONGEST
 from penstock.catalog.leases import Claim, Leases, Progress
-from penstock.errors import Busy, NotFound, TooLarge, WrongState
-from penstock.jobs import Jobs, State
+from penstock.catalog.queue import JobRow
+from penstock.errors import BadRequest, Busy, NotFound, TooLarge, WrongState
+from penstock.jobs import Job, Jobs, State
+from penstock.jobs.job import decoded
 from tests.jobs.conftest import OpenJobs, queued, set_columns, texts
 
 HOUR = 3600.0
@@ -98,6 +101,62 @@ async def test_a_result_answers_as_long_as_it_is_valid(
     assert (second.id == first.id, not is_new) == (answers, answers)
 
 
+async def test_a_done_job_leaves_its_key_even_if_the_clock_is_set_back(
+    engine: Engine, jobs: Jobs, leases: Leases
+) -> None:
+    first = await queued(jobs, key="k")
+    (claim,) = await claimed(leases)
+    await leases.end(claim, State.DONE, "done")
+    ended = (await jobs.get(first.id)).ended
+    assert ended is not None
+    await set_columns(engine, first, ended=ended + HOUR)
+
+    _, is_new = await jobs.enqueue("test", {}, key="k")
+
+    assert is_new
+
+
+@pytest.mark.parametrize("state", [State.WAITING, State.RUNNING])
+async def test_a_job_that_is_being_cancelled_does_not_answer_for_its_key(
+    jobs: Jobs, leases: Leases, state: State
+) -> None:
+    first = await queued(jobs, key="k")
+    (row,) = await leases.claim("me", {"small": 1}, ["test"], 60)
+    claim = Claim(row.id, row.token)
+    await leases.save(claim, "a", '{"part":3}', 60, Progress())
+    if state is State.WAITING:
+        await leases.postpone(claim, HOUR, "later", "{}")
+    assert (await jobs.cancel(first.id)).cancelling
+
+    second, is_new = await jobs.enqueue("test", {}, key="k")
+
+    assert (is_new, second.id == first.id) == (True, False)
+    same, is_new = await jobs.enqueue("test", {}, key="k")
+    assert (same.id, is_new) == (second.id, False)
+
+
+async def test_a_job_that_is_postponed_while_its_end_is_asked_for_is_ended_at_once(
+    jobs: Jobs, leases: Leases
+) -> None:
+    job = await queued(jobs)
+    (claim,) = await claimed(leases)
+    await jobs.cancel(job.id)
+    await leases.postpone(claim, HOUR, "later", "{}")
+
+    (row,) = await leases.claim("me", {"small": 0}, ["test"], 60, 1)
+
+    assert (row.id, row.cancelling) == (job.id, True)
+    assert (await jobs.get(job.id)).wakes is None
+
+
+@pytest.mark.parametrize("no_id", ["\0", "\udcff", "no id"])
+async def test_what_can_be_no_id_is_not_asked_of_the_database(jobs: Jobs, no_id: str) -> None:
+    with pytest.raises(NotFound):
+        await jobs.get(no_id)
+    with pytest.raises(BadRequest):
+        await jobs.page(after=no_id)
+
+
 async def test_pages_go_from_the_newest_to_the_oldest(jobs: Jobs) -> None:
     made = []
     for _ in range(5):
@@ -111,6 +170,22 @@ async def test_pages_go_from_the_newest_to_the_oldest(jobs: Jobs) -> None:
     assert first + second == made[::-1]
     assert len(await jobs.page(kind="test", owner=None)) == 6
     assert await jobs.page(kind="other", owner=None) == []
+
+
+async def test_a_page_is_read_from_json_beside_the_event_loop(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, threads = await queued(jobs, spec={"url": "https://example.org"}), set()
+
+    def seen(row: JobRow) -> Job:
+        threads.add(threading.current_thread())
+        return decoded(row)
+
+    monkeypatch.setattr("penstock.jobs.jobs.decoded", seen)
+
+    assert await jobs.page() == [made]
+    assert threads
+    assert threading.current_thread() not in threads
 
 
 async def test_jobs_are_counted_by_lane_and_state(jobs: Jobs, leases: Leases) -> None:

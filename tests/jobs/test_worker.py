@@ -301,6 +301,43 @@ async def test_what_a_job_left_is_removed_although_it_waits_for_another_attempt(
     assert cleaned == [{"upload": "u1"}]
 
 
+async def test_what_is_to_be_ended_needs_no_place_in_its_lane(
+    open_jobs: OpenJobs, start_worker: StartWorker
+) -> None:
+    jobs, busy = open_jobs(first_pause=1000.0, longest_pause=1000.0), Held()
+
+    async def handle(run: Run) -> Mapping[str, Any]:
+        if "breaks" not in run.job.spec:
+            return await busy(run)
+        await run.save({"upload": "u1"})
+        raise SourceFailed("busy")
+
+    start_worker(handle, jobs, lanes={"small": 1})
+    waiting = await queued(jobs, spec={"breaks": True})
+    await reached(jobs, waiting, lambda job: job.error is not None)
+    await queued(jobs)
+    await busy.begun()
+
+    await jobs.cancel(waiting.id)
+
+    assert (await ended(jobs, waiting)).state is State.CANCELLED
+    assert busy.cancelled == []
+
+
+async def test_a_handler_that_is_done_says_what_is_kept_of_the_spec(
+    jobs: Jobs, start_worker: StartWorker
+) -> None:
+    async def handle(run: Run) -> Mapping[str, Any]:
+        run.retained = {"url": "https://example.org"}
+        return {}
+
+    start_worker(handle)
+    spec = {"url": "https://example.org", "headers": {"Cookie": "a=b"}}
+    job = await ended(jobs, await queued(jobs, spec=spec))
+
+    assert job.spec == {"url": "https://example.org"}
+
+
 async def test_a_cleanup_that_fails_does_not_keep_the_job(
     jobs: Jobs, start_worker: StartWorker
 ) -> None:
@@ -448,17 +485,21 @@ async def test_a_watch_ends_when_the_job_is_removed_or_the_queue_closes(
     first, second = await queued(jobs), await queued(jobs)
     other = open_jobs()
 
-    async def watched(source: Jobs, job: Job) -> list[State]:
-        return [now.state async for now in source.watch(job.id)]
+    seen: dict[str, list[State]] = {first.id: [], second.id: []}
+
+    async def watch(source: Jobs, job: Job) -> None:
+        async for now in source.watch(job.id):
+            seen[job.id].append(now.state)
 
     watches = [
-        asyncio.create_task(watched(jobs, first)),
-        asyncio.create_task(watched(other, second)),
+        asyncio.create_task(watch(jobs, first)),
+        asyncio.create_task(watch(other, second)),
     ]
-    await asyncio.sleep(0.2)
+    await reached(jobs, first, lambda _: all(seen.values()))
     await set_columns(engine, first, ended=1.0, revision=0)
     await jobs.remove(first.id)
     await other.close()
 
     async with asyncio.timeout(60):
-        assert await asyncio.gather(*watches) == [[State.WAITING], [State.WAITING]]
+        await asyncio.gather(*watches)
+    assert list(seen.values()) == [[State.WAITING], [State.WAITING]]

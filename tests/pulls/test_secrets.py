@@ -2,9 +2,13 @@
 
 import asyncio
 import base64
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.conftest import StartServer
 from tests.faults import Source, cut, redirect, status
@@ -82,3 +86,56 @@ async def test_credentials_are_neither_logged_nor_told(
     for text in (log, *told):
         assert SECRET.encode() not in text
         assert basic not in text
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Path:
+    """Where the server of a test keeps its own."""
+    (tmp_path / "kept").mkdir()
+    return tmp_path / "kept" / "catalog.sqlite"
+
+
+async def test_a_catalog_that_refuses_a_pull_does_not_put_it_into_the_log(
+    start_server: StartServer, catalog: Path
+) -> None:
+    server = await asyncio.to_thread(start_server, catalog=f"sqlite:///{catalog}")
+    refusing = "CREATE TRIGGER no BEFORE INSERT ON jobs BEGIN SELECT RAISE(ABORT, 'no'); END"
+
+    def refuse() -> None:
+        with closing(sqlite3.connect(catalog)) as connection:
+            connection.execute(refusing)
+
+    await asyncio.to_thread(refuse)
+    async with aiohttp.ClientSession(server.url) as session:
+        wish = {**secretive("https://example.org/film"), "key": "film"}
+        code, answer = await ask(Far(session), wish)
+    assert await asyncio.to_thread(server.stop) == 0
+
+    assert (code, SECRET in str(answer)) == (500, False)
+    log = server.log.read_text()
+    assert "IntegrityError" in log
+    assert SECRET not in log
+
+
+async def test_the_catalog_is_its_owners_alone_and_forgets_the_secrets_of_what_is_done(
+    start_server: StartServer, source: Source, catalog: Path
+) -> None:
+    url = source.serve("/film", FILM, etag='"v1"')
+    server = await asyncio.to_thread(
+        start_server, catalog=f"sqlite:///{catalog}", remote_allow="127.0.0.1"
+    )
+    async with aiohttp.ClientSession(server.url) as session:
+        _, pull = await ask(Far(session), {**secretive(url), "key": "film"})
+        done = await ended(Far(session), pull)
+        modes = {file.name: file.stat().st_mode & 0o777 for file in catalog.parent.glob("cat*")}
+
+    def specs() -> list[str]:
+        with closing(sqlite3.connect(catalog)) as connection:
+            return [spec for (spec,) in connection.execute("SELECT spec FROM jobs")]
+
+    (spec,) = await asyncio.to_thread(specs)
+    assert (done["state"], done["url"]) == ("done", url)
+    assert url in spec
+    assert SECRET not in spec
+    names = [f"catalog.sqlite{end}" for end in ("", "-shm", "-wal")]
+    assert modes == dict.fromkeys(names, 0o600)

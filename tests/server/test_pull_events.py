@@ -230,3 +230,5 @@ async def test_a_server_that_closes_ends_the_streams(start_api: StartApi, source
     told = events_in((await asyncio.wait_for(listening, 30)).decode())
 
     assert told[-1].name == "progress"
+    late, _ = await api.call("GET", f"/v1/pulls/{pull['id']}/events")
+    assert (late.status, late.headers["Retry-After"]) == (503, "5")

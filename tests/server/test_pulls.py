@@ -537,6 +537,41 @@ async def test_what_cannot_be_pulled_is_refused_at_once(api: Api, wish: Any) -> 
     assert json.loads(await api.get("/v1/pulls"))["pulls"] == []
 
 
+async def test_a_pull_is_no_place_to_keep_much_in(api: Api) -> None:
+    wish = {"url": f"{STRANGER}?{'q' * 9_000}", "key": "x", "headers": {"X-Key": "k" * 9_000}}
+
+    code, problem = await ask(api, wish)
+
+    assert (code, problem["code"]) == (413, "too-large")
+
+
+async def test_what_is_asked_for_while_it_is_being_cancelled_is_pulled_anew(
+    api: Api, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.pulls.pulls._PATIENCE", 0.0)
+    gate = asyncio.Event()
+    discard = puller.discard
+
+    async def slow(*arguments: Any) -> None:
+        if source.requests:  # not before it begins
+            await gate.wait()
+        await discard(*arguments)
+
+    monkeypatch.setattr(puller, "discard", slow)
+    url = source.serve("/film", FILM, etag=V1, faults=[stall(1_000_000)])
+    pull = await begin(api, url)
+    await standing(api, pull, lambda now: now["received"] >= 1_000_000)
+    response, _ = await api.call("DELETE", f"/v1/pulls/{pull['id']}")
+
+    anew = await begin(api, url)
+    gate.set()
+
+    assert (response.status, anew["id"] == pull["id"], anew["cancelling"]) == (202, False, False)
+    assert (await ended(api, anew))["state"] == "done"
+    assert (await ended(api, pull))["state"] == "cancelled"
+    assert await stored(api) == FILM
+
+
 async def test_only_json_is_read(api: Api) -> None:
     wish = json.dumps({"url": STRANGER, "key": "x"})
     response, _ = await api.call("POST", "/v1/pulls", wish, Content_Type="text/plain")
@@ -568,6 +603,27 @@ async def test_a_pull_that_nobody_knows_is_not_found(api: Api, method: str, path
     response, _ = await api.call(method, path)
 
     assert response.status == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/pulls/%00",
+        "/v1/pulls/%00/events",
+        "/v1/pulls?after=%00",
+        "/v1/uploads/%00",
+        "/v1/zips/%00",
+    ],
+)
+async def test_what_can_be_no_id_is_told_from_what_fails(
+    start_api: StartApi, postgres: str, path: str
+) -> None:
+    """PostgreSQL takes no NUL."""
+    api = await start_api(catalog=postgres)
+
+    response, _ = await api.call("GET", path)
+
+    assert response.status == (400 if "after" in path else 404)
 
 
 async def test_a_job_that_is_no_pull_is_not_found(api: Api) -> None:

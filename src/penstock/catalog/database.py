@@ -1,9 +1,12 @@
 """The SQL database behind the catalog: SQLite by default, PostgreSQL for several hosts."""
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import (
+    URL,
     Column,
     Connection,
     Engine,
@@ -61,13 +64,25 @@ def sqlite_url(path: Path) -> str:
 
 
 def _engine(url: str) -> Engine:
-    backend = make_url(url).get_backend_name()
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
     if backend not in ("sqlite", "postgresql"):
         raise ArgumentError(backend)
-    engine = create_engine(url, pool_pre_ping=backend != "sqlite")
+    if backend == "sqlite":
+        _create_private(parsed)
+    # What is written may be secret, such as the headers of a pull: no error may show it.
+    engine = create_engine(parsed, pool_pre_ping=backend != "sqlite", hide_parameters=True)
     prepare = _prepare_sqlite if backend == "sqlite" else _prepare_postgres
     event.listen(engine, "connect", prepare)
     return engine
+
+
+def _create_private(url: URL) -> None:
+    """Create a new SQLite file for its owner only; SQLite gives ``-wal`` and ``-shm`` its mode."""
+    if not url.database or url.database.startswith((":", "file:")):
+        return
+    with suppress(OSError):  # what is wrong SQLite says when it opens the file
+        os.close(os.open(url.database, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

@@ -16,7 +16,16 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, sele
 from penstock.catalog import job_log
 from penstock.catalog.clock import NOW
 from penstock.catalog.commits import GroupCommit
-from penstock.catalog.queue import COLUMNS, DONE, NEXT_REVISION, RUNNING, WAITING, JobRow, ending
+from penstock.catalog.queue import (
+    BEFORE_ALL,
+    COLUMNS,
+    DONE,
+    NEXT_REVISION,
+    RUNNING,
+    WAITING,
+    JobRow,
+    ending,
+)
 from penstock.catalog.schema import jobs
 from penstock.threads import in_thread
 
@@ -40,6 +49,9 @@ class Progress(NamedTuple):
     rate: float | None = None
 
 
+_RENEWED = [jobs.c[name] for name in ("due", "cancelling", "revision", *Progress._fields)]
+
+
 class Standing(NamedTuple):
     """Whose a job is now, and whether somebody asked for its end."""
 
@@ -56,13 +68,28 @@ class Leases:
         self._commits = commits
 
     async def claim(
-        self, holder: str, places: Mapping[str, int], kinds: Iterable[str], lease: float
+        self,
+        holder: str,
+        places: Mapping[str, int],
+        kinds: Iterable[str],
+        lease: float,
+        ends: int = 0,
     ) -> list[JobRow]:
-        """Up to so many jobs of each lane: those whose holder fell silent, then the longest due."""
+        """Up to so many jobs of each lane: those whose holder fell silent, then the longest due.
+
+        :param ends: how many that are only to be ended may come on top of that, of all lanes
+        """
         of_kinds = jobs.c.kind.in_(sorted(kinds))
 
         def change(connection: Connection) -> list[JobRow]:
             claimed: list[JobRow] = []
+            for lane in places:
+                # Found by the index, however many others wait.
+                first = and_(jobs.c.state == WAITING, jobs.c.due <= BEFORE_ALL)
+                for such in (jobs.c.state == RUNNING, first):
+                    if ends > len(claimed):
+                        where = and_(jobs.c.lane == lane, such, jobs.c.cancelling, of_kinds)
+                        claimed += _claim(connection, where, holder, ends - len(claimed), lease)
             for lane, places_of in places.items():
                 left = places_of
                 for state in (RUNNING, WAITING):
@@ -87,10 +114,24 @@ class Leases:
 
         return await in_thread(read)
 
-    async def renew(self, claim: Claim, lease: float, progress: Progress) -> JobRow | None:
-        """Go on holding the job; ``None`` if it is another's by now, as everywhere here."""
-        values = {**progress._asdict(), "due": NOW + lease}
-        return await self._commits.run(lambda connection: _write(connection, claim, values))
+    async def renew(self, claim: Claim, lease: float, progress: Progress) -> dict[str, Any] | None:
+        """Go on holding the job; ``None`` if it is another's by now, as everywhere here.
+
+        Answers the columns that change while it is held, not what the job is: that may be large,
+        and this is done once a second.
+        """
+        renewed = (
+            update(jobs)
+            .where(_held(claim))
+            .values(**progress._asdict(), due=NOW + lease, revision=NEXT_REVISION)
+            .returning(*_RENEWED)
+        )
+
+        def change(connection: Connection) -> dict[str, Any] | None:
+            found = connection.execute(renewed).mappings().first()
+            return None if found is None else dict(found)
+
+        return await self._commits.run(change)
 
     async def save(
         self,
@@ -127,18 +168,20 @@ class Leases:
 
     async def end(self, claim: Claim, state: str, line: str, **values: object) -> JobRow | None:
         """End the job as ``state``; ``line`` goes into its log."""
-        once = {} if state == DONE else {"once": None}
-        return await self._let_go(claim, line, {**ending(state), **once, **values})
+        # What is not valid for a while frees its key now, whatever the clock does meanwhile.
+        valid = case((jobs.c.valid > 0, jobs.c.once), else_=None)
+        once = valid if state == DONE else None
+        return await self._let_go(claim, line, {**ending(state), "once": once, **values})
 
     async def postpone(self, claim: Claim, pause: float, line: str, error: str) -> JobRow | None:
         """Let it be tried again in ``pause`` seconds."""
-        values = {**_waiting(), "due": NOW + pause, "error": error}
+        values = {**_waiting(pause), "error": error}
         return await self._let_go(claim, line, values)
 
     async def give_back(self, claim: Claim, line: str) -> JobRow | None:
         """Let somebody else go on at once, as if this holder had never begun."""
         unbegun = {"attempts": jobs.c.attempts - 1, "failures": _greatest(jobs.c.failures - 1, 0)}
-        return await self._let_go(claim, line, {**_waiting(), "due": NOW, **unbegun})
+        return await self._let_go(claim, line, {**_waiting(), **unbegun})
 
     async def write(self, claim: Claim, line: str) -> JobRow | None:
         """Add a line to the job's log."""
@@ -180,8 +223,11 @@ class Leases:
         return await self._commits.run(change)
 
 
-def _waiting() -> dict[str, object]:
-    return {"state": WAITING, "holder": None, "rate": None, "lines": jobs.c.lines + 1}
+def _waiting(pause: float = 0.0) -> dict[str, object]:
+    # Somebody may ask for its end in this very moment.
+    due = case((jobs.c.cancelling, BEFORE_ALL), else_=NOW + pause)
+    values = {"state": WAITING, "holder": None, "rate": None, "lines": jobs.c.lines + 1}
+    return {**values, "due": due}
 
 
 def _claim(

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from penstock.catalog.commits import GroupCommit
+from penstock.catalog.ids import may_be_id
 from penstock.catalog.schema import uploads
 from penstock.threads import in_thread
 
@@ -119,13 +120,15 @@ class Ledger:
 
     async def get(self, identity: str) -> UploadRow | None:
         """The upload of that id."""
+        if not may_be_id(identity):
+            return None
         found = await self._select(uploads.c.id == identity)
         return found[0] if found else None
 
     async def get_many(self, identities: Iterable[str]) -> dict[str, UploadRow]:
         """Those of the ids that there are."""
         found: dict[str, UploadRow] = {}
-        rest = list(identities)
+        rest = list(filter(may_be_id, identities))
         while rest:
             some, rest = rest[:_IDS_PER_QUERY], rest[_IDS_PER_QUERY:]
             found |= {row.id: row for row in await self._select(uploads.c.id.in_(some))}

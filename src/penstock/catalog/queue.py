@@ -25,6 +25,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from penstock.catalog import job_log
 from penstock.catalog.clock import NOW
 from penstock.catalog.commits import GroupCommit
+from penstock.catalog.ids import may_be_id
 from penstock.catalog.schema import jobs
 from penstock.threads import in_thread
 
@@ -33,6 +34,9 @@ RUNNING = "running"
 DONE = "done"
 FAILED = "failed"
 CANCELLED = "cancelled"
+
+BEFORE_ALL = 0.0
+"""``due`` of a job that waits to be ended: earlier than any that waits for work."""
 
 _IDS_PER_QUERY = 500
 _REMOVED_AT_ONCE = 500
@@ -121,6 +125,8 @@ class Queue:
 
     async def get(self, identity: str) -> JobRow | None:
         """The job of that id."""
+        if not may_be_id(identity):
+            return None
         found = await self._select(select(*COLUMNS).where(jobs.c.id == identity))
         return found[0] if found else None
 
@@ -166,7 +172,8 @@ class Queue:
         """Ask for the end of a job that has not ended; answers how it stands then.
 
         One that has left nothing behind is cancelled at once. Any other is by a worker: by the one
-        that runs it, or, if it waits for another attempt, by the next that is free.
+        that runs it, or, if it waits for another attempt, by any. Its key is free at once: the
+        same request from now on means another job.
         """
 
         def change(connection: Connection) -> JobRow | None:
@@ -175,11 +182,10 @@ class Queue:
             if at_once is not None:
                 job_log.write(connection, at_once.id, at_once.lines, "cancelled")
                 return at_once
-            now = {"cancelling": True, "due": NOW}
+            asked = {"cancelling": True, "once": None}
+            now = {**asked, "due": BEFORE_ALL}
             waiting = _change(connection, identity, jobs.c.state == WAITING, now)
-            return waiting or _change(
-                connection, identity, jobs.c.state == RUNNING, {"cancelling": True}
-            )
+            return waiting or _change(connection, identity, jobs.c.state == RUNNING, asked)
 
         return await self._commits.run(change)
 

@@ -5,6 +5,7 @@ import time
 
 from sqlalchemy import Engine, delete, insert, select
 
+from penstock.catalog.ids import may_be_id
 from penstock.catalog.schema import selections
 from penstock.errors import NotFound
 from penstock.threads import in_thread
@@ -36,8 +37,10 @@ class Selections:
         query = select(selections.c.spec).where(
             selections.c.id == identity, selections.c.expires > time.time()
         )
-        with self._engine.connect() as connection:
-            spec: str | None = connection.execute(query).scalar()
+        spec: str | None = None
+        if may_be_id(identity):
+            with self._engine.connect() as connection:
+                spec = connection.execute(query).scalar()
         if spec is None:
             raise NotFound("this ZIP link is unknown or has expired; make a new one")
         return spec

@@ -17,7 +17,10 @@ _log = logging.getLogger("penstock.jobs")
 
 
 class Attempt:
-    """Runs the handler of a job that was just claimed, and settles what becomes of it."""
+    """Runs the handler of a job that was just claimed, and settles what becomes of it.
+
+    ``only_ends``: its end was asked for before; the handler is not called.
+    """
 
     def __init__(
         self,
@@ -29,6 +32,7 @@ class Attempt:
     ) -> None:
         self.hold = hold
         self.run = Run(hold, leases, limits)
+        self.only_ends = hold.row.cancelling
         self._leases = leases
         self._limits = limits
         self._handler = handler
@@ -56,20 +60,26 @@ class Attempt:
         task = await self.hold.work(self._result())
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
-            await self._end(State.DONE, "done", result=task.result(), error=None)
+            await self._end(State.DONE, "done", **task.result(), error=None)
             return
         verdict = verdict_on(self.hold, error, self._limits)
         if verdict is None:
             raise Superseded("another worker goes on with this job")
         if verdict.state is State.CANCELLED:
             await self._cancel()
-        elif verdict.line == GIVEN_BACK:
+        elif verdict.unbegun:
             await self._give_back()
         else:
             await self._settle(verdict)
 
-    async def _result(self) -> str:
-        return encoded("result", await self._handler(self.run), self._limits.longest)
+    async def _result(self) -> dict[str, object]:
+        longest = self._limits.longest
+        values: dict[str, object] = {
+            "result": encoded("result", await self._handler(self.run), longest)
+        }
+        if self.run.retained is not None:
+            values["spec"] = encoded("spec", self.run.retained, longest)
+        return values
 
     async def _cancel(self) -> None:
         """Remove what the job left, then end it; a worker that closes leaves that to another."""

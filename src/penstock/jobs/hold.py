@@ -53,7 +53,7 @@ class Hold:
 
     @property
     def lost(self) -> bool:
-        """Another may hold the job by now."""
+        """Another may hold the job by now, or it was let go."""
         return self.reason is Stop.LOST
 
     async def work(
@@ -104,19 +104,23 @@ class Hold:
 
     def _note(self, row: JobRow, asked: float) -> None:
         self.row = row
-        if row.due is not None and row.holder is not None:
+        if not self.lost and row.due is not None and row.holder is not None:
             self.renewed = max(self.renewed, asked)
             self._watch_over()
             if row.cancelling:
                 self.stop(Stop.CANCELLED)
 
     def release(self) -> None:
-        """The job was let go: watch over nothing any more."""
+        """The job was let go: whoever still writes for it gives up, and nothing is watched."""
+        self.reason = Stop.LOST
+        self._disarm()
+
+    def _disarm(self) -> None:
         if self._guard is not None:
             self._guard.cancel()
 
     def _watch_over(self) -> None:
-        self.release()
+        self._disarm()
         loop = asyncio.get_running_loop()
         until = self.renewed + self._limits.lease * _SAFE
         self._guard = loop.call_at(until, self.stop, Stop.LOST)

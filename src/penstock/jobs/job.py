@@ -89,7 +89,7 @@ def decoded(row: JobRow) -> Job:
         created=row.created,
         started=row.started,
         ended=row.ended,
-        wakes=row.due if row.state == State.WAITING else None,
+        wakes=row.due if row.state == State.WAITING and not row.cancelling else None,
         cancelling=row.cancelling,
         attempts=row.attempts,
         done=row.done,

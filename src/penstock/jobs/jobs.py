@@ -8,12 +8,14 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from penstock.catalog.commits import GroupCommit
+from penstock.catalog.ids import may_be_id
 from penstock.catalog.leases import Leases
 from penstock.catalog.queue import JobRow, NewJob, Queue
 from penstock.errors import BadRequest, Busy, NotFound, WrongState
 from penstock.jobs.job import Job, Line, State, decoded, encoded
 from penstock.jobs.limits import JobLimits
 from penstock.jobs.watching import Watchers
+from penstock.threads import in_thread
 
 _MOST_LISTED = 1000
 _LONGEST_KEY = 4096
@@ -48,8 +50,9 @@ class Jobs:
     ) -> tuple[Job, bool]:
         """Ask for work; answers the job, and whether it is new.
 
-        If a job of the same owner, kind and ``key`` is unfinished, or was done less than its
-        ``valid`` seconds ago, that one is answered. It is durable on return.
+        If a job of the same owner, kind and ``key`` is unfinished and nobody asked for its end,
+        or was done less than its ``valid`` seconds ago, that one is answered. It is durable on
+        return.
 
         :param spec: what is to be done, as JSON has it
         :param key: what makes the same request known again; empty: every request is another
@@ -84,11 +87,17 @@ class Jobs:
         limit: int = 100,
         state: State | None = None,
     ) -> list[Job]:
-        """Up to ``limit`` jobs, newest first; ``after`` is the id of the last one seen before."""
+        """Up to ``limit`` jobs, newest first; ``after`` is the id of the last one seen before.
+
+        :raises BadRequest: ``after`` is no id.
+        """
+        if after and not may_be_id(after):
+            raise BadRequest("after is the id of a job, as the page before told it")
         rows = await self._queue.page(
             kind=kind, owner=owner, state=state, after=after, limit=min(limit, _MOST_LISTED)
         )
-        return [decoded(row) for row in rows]
+        # Together they may be large.
+        return await in_thread(lambda: [decoded(row) for row in rows])
 
     async def counts(self) -> dict[str, dict[State, int]]:
         """How many jobs each lane has in each state."""

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from penstock.catalog.leases import Also, Leases
+from penstock.catalog.queue import JobRow
 from penstock.jobs.hold import Hold, Stop
 from penstock.jobs.job import decoded, encoded
 from penstock.jobs.limits import JobLimits
@@ -16,6 +18,8 @@ class Run:
     """What a handler is given: its job, and the means to say how far it is.
 
     ``job`` is as it was when this attempt began; ``checkpoint`` is what was last saved.
+    ``retained`` is what takes the place of the job's spec once it is done, without the secrets
+    that nobody needs any more; the handler sets it, and ``None`` leaves the spec as it is.
     """
 
     def __init__(self, hold: Hold, leases: Leases, limits: JobLimits) -> None:
@@ -26,6 +30,7 @@ class Run:
         self._limits = limits
         self._tracker = Tracker(hold.row, asyncio.get_running_loop().time())
         self._saving = asyncio.Lock()
+        self.retained: Mapping[str, Any] | None = None
 
     @property
     def cancelled(self) -> bool:
@@ -90,4 +95,9 @@ class Run:
         if not self._tracker.is_new and now - hold.renewed < self._limits.lease / 3:
             return
         progress = self._tracker.tell(now)
-        await hold.insist(lambda: self._leases.renew(hold.claim, self._limits.lease, progress))
+
+        async def renew() -> JobRow | None:
+            changed = await self._leases.renew(hold.claim, self._limits.lease, progress)
+            return None if changed is None else hold.row._replace(**changed)
+
+        await hold.insist(renew)

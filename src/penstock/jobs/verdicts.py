@@ -29,12 +29,14 @@ _AWAY = {"code": "unavailable", "detail": "the server's database could not be us
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``state`` is what the job becomes: ``WAITING`` is another attempt after ``pause`` seconds."""
+    """``state`` is what the job becomes: ``WAITING`` is another attempt after ``pause`` seconds,
+    or ``unbegun``, one that does not count the last."""
 
     state: State
     line: str
     error: dict[str, Any] | None = None
     pause: float = 0.0
+    unbegun: bool = False
 
 
 def verdict_on(hold: Hold, error: BaseException, limits: JobLimits) -> Verdict | None:
@@ -46,7 +48,7 @@ def verdict_on(hold: Hold, error: BaseException, limits: JobLimits) -> Verdict |
             _log.warning("a handler failed while it was cancelled", exc_info=error)
         return Verdict(State.CANCELLED, "cancelled")
     if hold.reason is Stop.CLOSING and isinstance(error, asyncio.CancelledError):
-        return Verdict(State.WAITING, GIVEN_BACK)
+        return Verdict(State.WAITING, GIVEN_BACK, unbegun=True)
     told, again, after = _told(error)
     if not again:
         return Verdict(State.FAILED, f"failed: {told['detail']}", told)

@@ -16,6 +16,8 @@ from penstock.jobs.watching import happened
 
 _TIDY_EVERY = 10.0
 _SWEEP_EVERY = 60.0
+_ENDS = 8
+"""Cancelled jobs whose leavings are removed at once, beside the places of the lanes."""
 
 _log = logging.getLogger("penstock.jobs")
 
@@ -42,7 +44,7 @@ class Worker:
         self._limits = jobs.limits
         self._handlers = dict(handlers)
         self._cleanups = dict(cleanups or {})
-        self._lanes = dict(lanes)
+        self._lanes = {lane: most for lane, most in lanes.items() if most > 0}
         self._closing = False
         self._closed = asyncio.Event()
         self._woken = asyncio.Event()
@@ -92,14 +94,15 @@ class Worker:
             await happened(self._woken, self._limits.poll)
 
     async def _claim(self) -> None:
-        """Begin as many jobs as there are places for."""
-        taken = [attempt.hold.row.lane for attempt in self._attempts.values()]
+        """Begin as many jobs as there are places for, and end those that wait to be."""
+        attempts = self._attempts.values()
+        taken = [one.hold.row.lane for one in attempts if not one.only_ends]
         places = {lane: most - taken.count(lane) for lane, most in self._lanes.items()}
-        places = {lane: free for lane, free in places.items() if free > 0}
+        ends = _ENDS - sum(one.only_ends for one in attempts)
         if self._closing or not places:
             return
         asked = asyncio.get_running_loop().time()
-        rows = await self._leases.claim(self.name, places, self._handlers, self._limits.lease)
+        rows = await self._leases.claim(self.name, places, self._handlers, self._limits.lease, ends)
         for row in rows:
             hold = Hold(row, self._limits, asked)
             handler, cleanup = self._handlers[row.kind], self._cleanups.get(row.kind)

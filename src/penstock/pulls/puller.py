@@ -48,7 +48,9 @@ class Puller:
             await run.save({**run.checkpoint, "beginnings": 0})
         while True:
             try:
-                return await self._attempt(run, wish)
+                result = await self._attempt(run, wish)
+                run.retained = wish.fulfilled.to_spec()
+                return result
             except SourceChanged as error:
                 await self._begin_anew(run, error)
             except SourceFailed as error:

@@ -4,17 +4,18 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from penstock.errors import BadRequest
+from penstock.errors import BadRequest, TooLarge
 from penstock.octets.content_types import given_type
-from penstock.remote import check_request
+from penstock.remote import check_request, redacted
 from penstock.stores.interface import ALWAYS, Condition
 from penstock.stores.keys import check_key
 
 _FIELDS = {"url", "key", "headers", "content_type", "sha256", "overwrite"}
 _SHA256 = re.compile("[0-9A-Fa-f]{64}", re.ASCII)
+_LONGEST = 16 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Wish:
 
         :raises BadRequest: it is something else, or the URL or a header cannot be.
         :raises BadKey: no file can have that key.
+        :raises TooLarge: URL and headers are longer than those of a request may be.
         """
         try:
             spec = json.loads(text)
@@ -49,6 +51,9 @@ class Wish:
         wish = cls.from_spec(spec)
         check_key(wish.key)
         check_request(wish.url, wish.headers)
+        # Thousands may wait, and a page of them is read at once.
+        if len(json.dumps(wish.to_spec())) > _LONGEST:
+            raise TooLarge(f"a pull may have {_LONGEST:,} bytes of URL, headers and the like")
         return wish
 
     @classmethod
@@ -81,6 +86,11 @@ class Wish:
     def digest(self) -> str:
         """The same for the same wish, and tells nothing of it."""
         return hashlib.sha256(json.dumps(self.to_spec(), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def fulfilled(self) -> "Wish":
+        """What is kept of it when it is done: nothing that gives access to the source."""
+        return replace(self, url=redacted(self.url), headers={})
 
     @property
     def condition(self) -> Condition:

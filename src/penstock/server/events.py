@@ -70,14 +70,16 @@ async def send_events(
 
     Whoever comes back after the last of them (``Last-Event-ID``) is told by 204 not to come again.
 
-    :raises Busy: too many are listening.
+    :raises Busy: too many are listening, or there is nothing to hear any more.
     :raises Stalled: the client reads nothing for the stall timeout.
     """
     if request.method == "HEAD":
         return web.Response(headers={**headers, "Content-Type": TYPE, "Cache-Control": "no-cache"})
     with request.app[STREAMS]:
         async with aclosing(events):
-            first = await anext(events)
+            first = await anext(events, None)
+            if first is None:  # those who watch were sent away, or it was just removed
+                raise Busy("no more events can be sent; ask again", retry_after=5)
             if first.last and first.id == request.headers.get("Last-Event-ID"):
                 return web.Response(status=204, headers=headers)
             return await _send(request, first, events, headers)

@@ -5,16 +5,16 @@ from contextlib import aclosing
 
 from aiohttp import web
 
-from penstock.errors import BadRequest, UnsupportedMediaType
+from penstock.errors import UnsupportedMediaType
 from penstock.pulls import Pull, Pulls, Wish
 from penstock.server.events import Event, send_events, wants_events
+from penstock.server.listing import limit_of
 from penstock.server.pulls.pull_json import pull_event, pull_json, pull_path
 from penstock.server.receiving import small_body
 from penstock.server.services import services_of
 
-MOST_LISTED = 1000
 _DEFAULT_LISTED = 100
-_MOST_BODY = 1 << 18
+_MOST_BODY = 1 << 17
 
 _NO_STORE = {"Cache-Control": "no-store"}
 # Events and JSON are told apart by Accept, so a cache must not take one for the other.
@@ -32,7 +32,7 @@ async def begin_pull(request: web.Request) -> web.Response:
 
 async def list_pulls(request: web.Request) -> web.Response:
     """``GET /v1/pulls``: a page of them, the newest first."""
-    limit = _limit(request.query.get("limit"))
+    limit = limit_of(request, _DEFAULT_LISTED)
     found = await _pulls(request).page(after=request.query.get("after", ""), limit=limit)
     document = {
         "pulls": [pull_json(pull) for pull in found],
@@ -88,12 +88,3 @@ def _answer(pull: Pull, status: int, headers: Mapping[str, str] | None = None) -
     return web.json_response(
         pull_json(pull), status=status, headers={**_NO_STORE, **(headers or {})}
     )
-
-
-def _limit(value: str | None) -> int:
-    if value is None:
-        return _DEFAULT_LISTED
-    digits = value.isascii() and value.isdigit() and len(value) <= len(str(MOST_LISTED))
-    if not digits or not 1 <= int(value) <= MOST_LISTED:
-        raise BadRequest(f"limit must be a number from 1 to {MOST_LISTED}")
-    return int(value)
