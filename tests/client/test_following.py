@@ -127,6 +127,26 @@ async def test_a_connection_that_breaks_is_gone_on_with_at_its_byte(
     assert offsets[0] == 0 < offsets[-1]
 
 
+REFUSAL = (
+    b"HTTP/1.1 409 Conflict\r\nContent-Type: application/problem+json\r\nContent-Length: 26\r\n"
+    b'Connection: close\r\n\r\n{"code":"offset-mismatch"}'
+)
+
+
+async def test_a_server_that_does_not_know_of_all_bytes_yet_is_asked_again(
+    shaky: Client, proxy: Proxy, server: RunningServer, tmp_path: Path
+) -> None:
+    upload = await half(server, "behind")
+    proxy.cut_answers, proxy.refusals = [500_000], [b"", REFUSAL, REFUSAL]
+
+    reading = asyncio.create_task(shaky.follow("behind", tmp_path / "behind"))
+    assert await eventually(lambda: not proxy.refusals, 30)
+    await upload.end()
+    await reading
+
+    assert (tmp_path / "behind").read_bytes() == DATA
+
+
 async def test_a_later_run_goes_on_where_an_earlier_one_was_ended(
     shaky: Client, proxy: Proxy, server: RunningServer, tmp_path: Path
 ) -> None:
@@ -252,7 +272,8 @@ async def test_who_gets_nothing_for_long_gives_up_and_can_go_on_later(
     async with Client(server.url, timeout=0.3, tries=3) as client:
         with pytest.raises(ServerUnavailable):
             await client.follow("silent", tmp_path / "silent")
-        await upload.end()
+    await upload.end()
+    async with Client(server.url) as client:
         await client.follow("silent", tmp_path / "silent")
 
     assert (tmp_path / "silent").read_bytes() == DATA

@@ -1,12 +1,16 @@
 """The cache of a relay: its size, what goes first, and what is found at the next start."""
 
 import asyncio
+import errno
 import os
 import random
 from pathlib import Path
 
+import pytest
+
+from penstock.relay.shelf import Shelf
 from tests.eventually import eventually
-from tests.faults import Source, throttle
+from tests.faults import Source, stall, throttle
 from tests.relay.conftest import Caller, StartRelay
 
 KIB = 1 << 10
@@ -148,6 +152,39 @@ async def test_what_fits_to_nothing_is_removed_at_the_start(
     again = await start_relay(source.url, stop=True)
 
     assert await eventually(lambda: sorted(cached(again)) == names)
+
+
+async def test_a_file_that_cannot_be_gone_on_with_leaves_the_others_alone(
+    source: Source, start_relay: StartRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = await start_relay(source.url)
+    for name in "ab":
+        serve(source, name)
+        source.files[f"/v1/files/{name}"].faults = [stall(KIB)]
+    callers = [asyncio.create_task(relay.get(f"/v1/files/{name}")) for name in "ab"]
+    assert await eventually(lambda: len(parts(relay)) == 2, 20)
+    for caller in callers:
+        caller.cancel()
+    await asyncio.gather(*callers, return_exceptions=True)
+    begun = 0
+
+    async def begin(shelf: Shelf, name: str, size: int) -> bool:
+        nonlocal begun
+        begun += 1
+        if begun == 1:
+            raise OSError(errno.EIO, "bad disk")
+        return await real(shelf, name, size)
+
+    real = Shelf.begin
+    monkeypatch.setattr(Shelf, "begin", begin)
+    again = await start_relay(source.url, stop=True)
+
+    assert await eventually(lambda: len(parts(again)) == 1, 20)
+
+
+def parts(relay: Caller) -> list[Path]:
+    """What is known of files that are incomplete."""
+    return [path for path in cached(relay) if path.name.endswith(".part.json")]
 
 
 def cached(relay: Caller) -> list[Path]:

@@ -12,7 +12,7 @@ import pytest
 from penstock.client import Client
 from tests.client.proxy import Proxy, proxy_to
 from tests.eventually import eventually
-from tests.faults import Source, cut, status, throttle
+from tests.faults import Source, cut, mute, status, throttle
 from tests.relay.conftest import Caller, StartRelay
 from tests.serving import RunningServer
 
@@ -178,9 +178,13 @@ async def test_many_calls_at_once_bring_it_once(
 
 
 @pytest.mark.parametrize(
-    "name", ["%2Ftmp%2Fx", "a..b", "docs%2Ft.txt", "%FF", "a%00b", ".penstock"]
+    "name",
+    [
+        *("%2Ftmp%2Fx", "a..b", "docs%2Ft.txt", "%FF", "a%00b", ".penstock"),
+        *("film.part", "film.part.json", "film.part.json.new"),  # where parts of film may lie
+    ],
 )
-async def test_a_name_is_one_segment(relay: Caller, proxy: Proxy, name: str) -> None:
+async def test_a_name_is_one_segment_that_is_free(relay: Caller, proxy: Proxy, name: str) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", relay.port)
     writer.write(f"GET /download/{name} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     answer = await reader.read()
@@ -201,7 +205,7 @@ async def test_nothing_there_is_404_and_leaves_nothing(
 
 
 @pytest.mark.parametrize(
-    "name", ["a b.txt", "what?.txt", "100%.txt", "#1.txt", "漢字.txt", "x.part"]
+    "name", ["a b.txt", "what?.txt", "100%.txt", "#1.txt", "漢字.txt", "x.parts"]
 )
 async def test_a_name_may_have_any_character(
     relay: Caller, server: RunningServer, tmp_path: Path, name: str
@@ -247,6 +251,25 @@ async def test_the_file_comes_even_if_the_caller_leaves(
     await relay.get("/download/left")
     assert brought(relay, "left") == content
     assert source.sent == len(content)
+
+
+async def test_those_who_leave_do_not_leave_more_and_more_behind(
+    source: Source, start_relay: StartRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.relay.bringing._MOST", 2)
+    relay = await start_relay(source.url)
+    for name in "abc":
+        source.serve(f"/download/{name}", b"x", etag='"v1"', head_faults=[mute()])
+
+    callers = [asyncio.create_task(relay.call(f"/download/{name}")) for name in "ab"]
+    await source.until(lambda: len(source.requests) == 2)
+    for caller in callers:
+        caller.cancel()
+    await asyncio.gather(*callers, return_exceptions=True)
+    third, _ = await relay.call("/download/c")
+
+    assert third.status == 503
+    assert len(source.requests) == 2
 
 
 async def test_an_upstream_that_breaks_is_gone_on_with(

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from tests.eventually import eventually
-from tests.faults import Source, cut, faulty, redirect, status, throttle
+from tests.faults import Source, cut, faulty, redirect, stall, status, throttle, with_headers
 from tests.relay.conftest import Caller, StartRelay
 
 MIB = 1 << 20
@@ -318,6 +318,126 @@ async def test_what_must_not_be_stored_is_passed_through(
     assert (response.status, body, whole) == (206, FILM[5:10], FILM)
     assert response.headers["Cache-Control"] == control
     assert not kept(relay)
+
+
+async def test_what_has_become_private_is_kept_no_longer(
+    source: Source, start_relay: StartRelay
+) -> None:
+    relay = await start_relay(source.url, max_age=3600)
+    source.serve(KEY, FILM, etag='"v1"')
+    await relay.get(KEY)
+    assert await eventually(lambda: bool(kept(relay)))
+    source.serve(KEY, FILM, etag='"v1"', headers={"Cache-Control": "no-store, private"})
+
+    asked, _ = await relay.call(KEY, Cache_Control="no-cache")
+    later, body = await relay.call(KEY)
+
+    assert body == FILM
+    bypass = "penstock-relay; fwd=bypass"
+    assert [one.headers["Cache-Status"] for one in (asked, later)] == [bypass] * 2
+    assert not kept(relay)
+
+
+async def test_what_becomes_private_while_it_comes_is_not_kept(
+    source: Source, start_relay: StartRelay
+) -> None:
+    relay = await start_relay(source.url, max_age=3600)
+    source.serve(KEY, FILM, etag='"v1"', always=throttle(4 * MIB))
+    async with relay.session.get(KEY) as response:
+        await response.content.readexactly(1000)
+        source.files[KEY].headers["Cache-Control"] = "no-store"
+        asked, _ = await relay.call(KEY, "HEAD", Cache_Control="no-cache")
+        meanwhile, _ = await relay.call(KEY)
+        await response.read()
+
+    later, _ = await relay.call(KEY)
+
+    assert asked.headers["Cache-Control"] == "no-store"
+    bypass = "penstock-relay; fwd=bypass"
+    assert [one.headers["Cache-Status"] for one in (meanwhile, later)] == [bypass] * 2
+    assert await eventually(lambda: not kept(relay))
+
+
+async def test_what_may_be_kept_again_while_it_comes_is_kept(
+    source: Source, start_relay: StartRelay
+) -> None:
+    relay = await start_relay(source.url)
+    source.serve(KEY, FILM, etag='"v1"', always=throttle(4 * MIB))
+    async with relay.session.get(KEY) as response:
+        await response.content.readexactly(1000)
+        source.files[KEY].headers["Cache-Control"] = "no-store"
+        await relay.call(KEY, "HEAD")
+        del source.files[KEY].headers["Cache-Control"]
+        body = await relay.get(KEY)
+        await response.read()
+
+    assert body == FILM
+    assert await eventually(lambda: bool(kept(relay)))
+    assert source.sent == len(FILM)
+
+
+async def test_all_lines_of_cache_control_count(source: Source, start_relay: StartRelay) -> None:
+    relay = await start_relay(source.url, max_age=3600)
+    lines = {"Cache-Control": "max-age=60", "cache-control": "no-store, private"}
+    source.serve(KEY, FILM, etag='"v1"', headers=lines)
+
+    response, body = await relay.call(KEY)
+
+    assert body == FILM
+    assert response.headers["Cache-Control"] == "max-age=60, no-store, private"
+    assert response.headers["Cache-Status"] == "penstock-relay; fwd=bypass"
+    assert not kept(relay)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_what_the_upstream_chooses_by_is_sent_to_it(
+    source: Source, start_relay: StartRelay, method: str
+) -> None:
+    relay = await start_relay(source.url, max_age=3600)
+    source.serve(KEY, FILM, etag='"v1"', headers={"Vary": "Accept-Encoding, Accept-Language"})
+    first, _ = await relay.call(KEY)
+    assert await eventually(lambda: bool(kept(relay)))
+
+    german, _ = await relay.call(KEY, method, Accept_Language="de")
+    asked = source.requests[-1]
+    again, _ = await relay.call(KEY)
+
+    assert first.headers["Vary"] == "Accept-Encoding, Accept-Language"
+    assert german.headers["Cache-Status"] == "penstock-relay; fwd=vary-miss"
+    assert (asked.method, asked.headers["accept-language"]) == (method, "de")
+    assert again.headers["Cache-Status"] == "penstock-relay; hit"
+
+
+async def test_an_upstream_whose_head_is_not_that_of_its_get_is_passed_through(
+    relay: Caller, source: Source
+) -> None:
+    now = {"Date": "Sat, 21 Nov 2026 12:00:00 GMT"}
+    without = [with_headers(ETag="")] * 9
+    source.serve(
+        KEY, FILM, etag='"v1"', last_modified=1_700_000_000, headers=now, head_faults=without
+    )
+
+    response, body = await relay.call(KEY)
+
+    assert body == FILM
+    assert response.headers["Cache-Status"] == "penstock-relay; fwd=bypass"
+    assert heads(source) == 2
+
+
+async def test_too_many_fetches_are_not_begun(
+    source: Source, start_relay: StartRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.relay.cache._MOST", 1)
+    relay = await start_relay(source.url)
+    source.serve(KEY, FILM, etag='"v1"', faults=[stall(MIB)])
+    source.serve("/v1/files/other", b"other", etag='"o"')
+
+    async with relay.session.get(KEY) as response:
+        await response.content.readexactly(1000)
+        refused, _ = await relay.call("/v1/files/other")
+
+    assert refused.status == 503
+    assert refused.headers["Retry-After"] == "5"
 
 
 async def test_a_file_without_a_validator_is_passed_through(

@@ -31,6 +31,24 @@ async def test_an_upload_is_followed_through_the_relay(
     assert first + rest == content
 
 
+async def test_an_upload_that_pauses_is_followed_for_longer_than_the_timeout(
+    server: RunningServer, start_relay: StartRelay
+) -> None:
+    timeout = 0.3
+    relay, content = await start_relay(server.url, timeout=timeout), os.urandom(2000)
+    async with aiohttp.ClientSession(server.url, headers=TUS) as session:
+        path = await create(session, "pausing.bin", len(content))
+        await patch(session, path, content, 0, 1000)
+
+        async with relay.session.get("/v1/files/pausing.bin?follow") as response:
+            first = await response.content.readexactly(1000)
+            await asyncio.sleep(4 * timeout)  # the pause
+            await patch(session, path, content, 1000, 2000)
+            rest = await response.read()
+
+    assert first + rest == content
+
+
 async def create(session: aiohttp.ClientSession, key: str, length: int) -> str:
     metadata = f"filename {b64encode(key.encode()).decode()}"
     fields = {"Upload-Length": str(length), "Upload-Metadata": metadata}

@@ -206,6 +206,10 @@ async def test_headers_from_the_environment_reach_the_upstream(
         ["--upstream", "http://user:secret@x"],
         ["--upstream", "http://x", "--cache-size", "much"],
         ["--upstream", "http://x", "--header", "no colon"],
+        ["--upstream", "http://x", "--header", "Bad Name: x"],
+        ["--upstream", "http://x", "--header", "X-Key: a\x01b"],
+        ["--upstream", "http://x", "--header", "X-Key: a\nb"],
+        ["--upstream", "http://x", "--header", "X-Key: €"],
         ["--upstream", "http://x", "--parallel", "0"],
     ],
 )

@@ -304,7 +304,7 @@ async def test_a_reader_is_cut_when_the_file_may_not_be_stored(api: Api) -> None
 
 
 async def test_a_reader_is_cut_when_the_upload_expires(start_api: StartApi) -> None:
-    api = await start_api(upload_expiry=1.0)
+    api = await start_api(upload_expiry=3.0)
     await patch(api, await begin(api, len(DATA)), 0, DATA[:HALF])
 
     async with follow(api.port) as follower:
@@ -316,7 +316,7 @@ async def test_a_reader_is_cut_when_the_upload_expires(start_api: StartApi) -> N
 
 
 async def test_a_reader_is_cut_when_nothing_comes_any_more(start_api: StartApi) -> None:
-    api = await start_api(follow_timeout=1.0)
+    api = await start_api(follow_timeout=3.0)
     await patch(api, await begin(api, len(DATA)), 0, DATA[:HALF])
 
     async with follow(api.port) as follower:
@@ -339,6 +339,36 @@ async def test_bytes_of_a_bad_checksum_are_never_shown(api: Api) -> None:
 
     assert (bad, good.status) == (460, 204)
     assert whole == DATA
+
+
+async def test_readers_do_not_take_the_place_of_the_writer(start_api: StartApi) -> None:
+    api = await start_api(max_transfers=2)
+    url = await begin(api, len(DATA))
+    await patch(api, url, 0, DATA[:HALF])
+
+    async with follow(api.port) as first, follow(api.port) as second:
+        await first.has(HALF)
+        written = await patch(api, url, HALF, DATA[HALF:])
+        whole = await first.end()
+
+    assert (first.status, second.status, written.status) == (200, 503, 204)
+    assert whole == DATA
+    assert await eventually(lambda: api.services.traffic.in_flight == 0)
+
+
+async def test_who_stops_waits_for_readers_too(api: Api) -> None:
+    url = await begin(api, len(DATA))
+    await patch(api, url, 0, DATA[:HALF])
+    traffic = api.services.traffic
+
+    async with follow(api.port) as follower:
+        await follower.has(HALF)
+        traffic.drain()
+        idle_meanwhile = traffic.idle.is_set()
+        await follower.cut()
+
+    assert not idle_meanwhile
+    assert await eventually(traffic.idle.is_set)
 
 
 # --- ends in the middle of it ---------------------------------------------------------------------

@@ -52,6 +52,22 @@ async def test_parts_are_read_in_their_order_before_they_are_joined(api: Api) ->
     assert "Content-Length" not in follower.headers
 
 
+async def test_a_reader_may_know_more_than_those_who_read_here(api: Api) -> None:
+    first = await begin_part(api, 0)
+    await patch(api, first, 0, DATA[:1000])
+
+    async with follow(api.port) as follower:
+        await follower.has(1000)
+        told = []
+        for offset in range(1000, 6000, 1000):
+            await patch(api, first, offset, DATA[offset : offset + 1000])
+            # As one would who has these bytes from another server on the catalog.
+            query = f"follow={follower.name}&offset={offset + 1000}"
+            told.append(await api.call("HEAD", f"{FILE}?{query}"))
+
+    assert [response.status for response, _ in told] == [200] * 5
+
+
 async def test_what_is_left_out_is_waited_for(api: Api) -> None:
     first, third = await begin_part(api, 0, 1000), await begin_part(api, HALF)
     await patch(api, third, 0, DATA[HALF:])

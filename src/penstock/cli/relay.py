@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from penstock.cli.headers import headers_of
 from penstock.cli.options import exit_codes
 from penstock.cli.sizes import parse_size
 from penstock.errors import Exit
@@ -13,13 +14,10 @@ _SECONDS = click.FloatRange(min=0.1)
 _COUNT = click.IntRange(min=1)
 
 
-def _header(
+def _headers(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, str]:
-    pairs = [value.partition(":") for value in values]
-    if not all(colon and name.strip() for name, colon, _ in pairs):
-        raise click.BadParameter("write it as 'Name: value'")
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    return headers_of(values)
 
 
 def _size(context: click.Context, parameter: click.Parameter, value: str) -> int:
@@ -74,7 +72,7 @@ _OPTIONS = (
         names=["headers"],
         type=_Lines(),
         multiple=True,
-        callback=_header,
+        callback=_headers,
         envvar="PENSTOCK_RELAY_HEADERS",
     ),
     _option(

@@ -16,8 +16,9 @@ from urllib.parse import quote
 
 from yarl import URL
 
+from penstock.client.address import Address
 from penstock.client.download import Download, Ranges
-from penstock.errors import DigestMismatch, PenstockError, SourceChanged
+from penstock.errors import Busy, DigestMismatch, PenstockError, SourceChanged
 from penstock.octets.digests import Digester
 from penstock.relay import here
 from penstock.relay.told import Told
@@ -27,6 +28,9 @@ from penstock.threads import in_thread, to_the_end
 
 _RANGES = Ranges(parallel=1, size=524_288, gzip=True)
 _AT_ONCE = 32
+
+_MOST = 1000
+"""Files that come or wait for it: whoever leaves leaves one behind."""
 
 PREFIX = "/download/"
 """Of the upstream's paths."""
@@ -58,7 +62,10 @@ class Bringing:
 
         :raises PenstockError: what the upstream answers, or that it does not.
         :raises KeyConflict: something that is no file has the name.
+        :raises Busy: too many files are to come already.
         """
+        if name not in self._tasks and len(self._tasks) >= _MOST:
+            raise Busy("too many files are to come; ask again later", retry_after=5)
         task = self._tasks.get(name) or self._begin(name, PREFIX + quote(name))
         return await asyncio.shield(task)
 
@@ -117,9 +124,8 @@ class Bringing:
         upstream = self._upstream
         download = await Download.open(
             upstream.lanes,
-            url,
+            Address(url, upstream.headers),
             target,
-            headers=upstream.headers,
             ranges=_RANGES,
             sha256=told.sha256,
             restart=False,

@@ -17,7 +17,7 @@ from hashlib import sha256
 from penstock.client.download import Ranges
 from penstock.errors import Busy, NotFound, PenstockError, SourceChanged
 from penstock.octets.digests import Digester
-from penstock.relay.deciding import Answer, Found, decide
+from penstock.relay.deciding import Answer, Found, decide, may_be_kept
 from penstock.relay.fetching import Fetch
 from penstock.relay.freshness import Wish
 from penstock.relay.shelf import Shelf, Stored
@@ -28,15 +28,24 @@ from penstock.server.logs import note
 _FETCHES = 32
 """At once; each holds a file and some connections."""
 
+_MOST = 1000
+"""Fetches that go on or wait for it: whoever leaves leaves one behind."""
+
 _TURNS = 16
 """How often a caller looks again for what others may have changed meanwhile."""
 
 
 @dataclass(slots=True)
 class _Place:
-    """What is going on about one file; ``turn`` counts what has happened.
+    """What is going on about one file.
 
-    ``answer`` is the upstream's last, ``last`` the version that was fetched last.
+    ``answer`` is the upstream's last, ``last`` the version that was fetched last, ``odd`` one of
+    which the upstream sent another than it had told of.
+
+    A caller changes ``answer``, ``fetch``, ``last`` and what the shelf has of the file under the
+    ``lock`` only, and counts it in ``turn``: so whoever waited for the lock knows whether to look
+    again. A fetch does the same without the lock when it ends, as the caller who holds it may wait
+    for that very end. ``users`` are the callers who have the place in hand.
     """
 
     path: str
@@ -46,6 +55,7 @@ class _Place:
     answer: Answer | None = None
     fetch: Fetch | None = None
     last: Told | None = None
+    odd: Told | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -59,6 +69,7 @@ class Cache:
         self._max_age = max_age
         self._slots = asyncio.Semaphore(_FETCHES)
         self._places: dict[str, _Place] = {}
+        self._fetches = 0
         self._resuming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -83,6 +94,7 @@ class Cache:
         Without ``content`` nothing is fetched only for that.
 
         :raises PenstockError: what the upstream answers, or that it does not.
+        :raises Busy: the file changes all the time, or too many are to come already.
         """
         arrived = time.monotonic()
         place = self._enter(path)
@@ -91,8 +103,8 @@ class Cache:
                 turn = place.turn
                 held = await self._hold(place)
                 try:
-                    lifetime = wish.within(self._max_age)
-                    found = decide(held, place.answer, arrived, lifetime, content=content)
+                    answer, most = place.answer, self._max_age
+                    found = decide(held, answer, arrived, wish, most, content=content)
                     if found is not None and await _is_ready(found):
                         yield found
                         return
@@ -120,10 +132,12 @@ class Cache:
 
     async def _hold(self, place: _Place) -> Stored | Fetch | None:
         """What there is of the file, whole or coming; to be released."""
-        if place.fetch is not None:
-            place.fetch.join()
-            return place.fetch
-        return await self._shelf.take(place.name)
+        if place.fetch is None:
+            return await self._shelf.take(place.name)
+        if not place.fetch.is_kept:
+            return None
+        place.fetch.join()
+        return place.fetch
 
     async def _advance(self, place: _Place, held: Stored | Fetch | None, arrived: float) -> None:
         """Ask the upstream, unless somebody has since this caller arrived; then begin to fetch."""
@@ -136,28 +150,46 @@ class Cache:
         try:
             told = await self._upstream.ask(place.path)
         except PenstockError as error:
-            if isinstance(error, NotFound) and place.fetch is None:
-                await self._shelf.drop(place.name)
-                await self._shelf.drop_part(place.name)
+            if isinstance(error, NotFound):
+                await self._keep_no_longer(place)
             return Answer(time.monotonic(), None, error)
-        if held is not None and held.told.same(told):
+        if not may_be_kept(told):
+            await self._keep_no_longer(place)
+        elif held is not None and held.told.same(told):
             held.checked = time.time()
-            if isinstance(held, Stored) and held.told.is_changed_by(told):
+            if isinstance(held, Fetch):
+                held.told = held.told.freshened(told)
+            elif held.told.is_changed_by(told):
                 await self._shelf.refresh(place.name, told)
         return Answer(time.monotonic(), told, None)
+
+    async def _keep_no_longer(self, place: _Place) -> None:
+        if place.fetch is None:
+            await self._drop(place)
+        else:
+            place.fetch.is_kept = False
+
+    async def _drop(self, place: _Place) -> None:
+        await self._shelf.drop(place.name)
+        await self._shelf.drop_part(place.name)
 
     async def _begin(self, place: _Place, answer: Answer, told: Told) -> None:
         if place.fetch is not None:
             if place.fetch.told.same(told) and not place.fetch.is_lost:
+                place.fetch.is_kept = True
                 return
             await place.fetch.stop()
         if place.last is not None and not place.last.same(told):
             # Its readers may be in the midst of it: other bytes must not come into the same file.
             await self._shelf.drop_part(place.name)
         assert told.size is not None
-        if not await self._shelf.begin(place.name, told.size):
+        is_odd = place.odd is not None and place.odd.same(told)
+        if not is_odd and self._fetches >= _MOST:
+            raise Busy("too many files are to come; ask again later", retry_after=5)
+        if is_odd or not await self._shelf.begin(place.name, told.size):
             answer.crowded = True
             return
+        self._fetches += 1
         place.last = told
         target = self._shelf.path(place.name)
         place.fetch = Fetch(self._upstream, place.path, target, told)
@@ -169,9 +201,13 @@ class Cache:
             if told is None:
                 place.answer = None  # it does not help: who waits for the file has to ask anew
             await self._shelf.end(place.name, told, fetch.checked)
+            if not fetch.is_kept:
+                await self._drop(place)
         except OSError as error:
             note("not kept", path=place.path, reason=str(error))
         finally:
+            self._fetches -= 1
+            place.odd = fetch.told if fetch.is_other else None
             place.fetch = None
             place.turn += 1
             self._forget(place)
@@ -183,6 +219,8 @@ class Cache:
                     note("resumed", path=path)
             except PenstockError as error:
                 note("not resumed", path=path, reason=error.detail)
+            except OSError as error:
+                note("not resumed", path=path, reason=str(error))
 
 
 async def _is_ready(found: Found) -> bool:

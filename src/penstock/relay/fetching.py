@@ -8,9 +8,11 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from penstock.client.address import Address
 from penstock.client.download import Download, Ranges
 from penstock.errors import PenstockError, SourceChanged, StorageFull
 from penstock.octets.digests import Digester
+from penstock.relay.freshness import may_be_stored
 from penstock.relay.told import Told
 from penstock.relay.upstream import Upstream, passed_on
 from penstock.server.logs import note
@@ -30,7 +32,8 @@ class Fetch:
     It goes on when all readers have left, so that the next one finds the file: a reader that
     seeks, or reads by ranges, leaves and comes again all the time. Readers hold it by :meth:`join`
     and :meth:`release`; what came stays readable for them after the end. ``is_lost``: it ended
-    early.
+    early. ``is_other``: the upstream sent another version than it had told of. ``is_kept``:
+    whether the file stays when it has come, and others may be sent it.
     """
 
     def __init__(self, upstream: Upstream, path: str, target: str, told: Told) -> None:
@@ -48,6 +51,8 @@ class Fetch:
         self._over = False
         self._ended = False
         self.is_lost = False
+        self.is_other = False
+        self.is_kept = True
         self._download: Download | None = None
         self._fd = -1
         self._task: asyncio.Task[None] | None = None
@@ -117,6 +122,7 @@ class Fetch:
                 digester = await self._bring(ranges)
         except (PenstockError, OSError) as failure:
             error = _for_callers(failure)
+            self.is_other = isinstance(failure, SourceChanged) and not self._began.done()
             note("fetch failed", path=self._path, reason=str(failure))
         except asyncio.CancelledError:
             error = SourceChanged("the fetch of this file was broken off; ask again")
@@ -135,9 +141,8 @@ class Fetch:
         started = time.monotonic()
         download = await Download.open(
             self._upstream.lanes,
-            self._upstream.address(self._path),
+            Address(self._upstream.address(self._path), self._upstream.headers),
             self._target,
-            headers=self._upstream.headers,
             ranges=ranges,
             restart=False,
         )
@@ -153,7 +158,9 @@ class Fetch:
         running = asyncio.ensure_future(download.run())
         try:
             head = await download.head()
-            if not self.told.same(Told.of(head.headers)):
+            sent = Told.of(head.headers)
+            self.is_kept = self.is_kept and may_be_stored(sent.headers)
+            if not (self.is_kept and self.told.same(sent)):
                 raise SourceChanged("the file changed while it was asked for; ask again")
             self._download = download
             # Of our own, for readers who are still there when the download is closed.

@@ -1,11 +1,13 @@
 """Answers that are not kept: each caller reads the upstream's own."""
 
 import asyncio
+from collections.abc import Iterable
 
 import aiohttp
 from aiohttp import HttpVersion11, web
 
 from penstock.errors import HttpTooOld, PenstockError, Stalled
+from penstock.relay.fields import values_of
 from penstock.relay.upstream import Upstream, passed_on
 from penstock.server.context import BEGUN, SENT
 from penstock.server.serving import serving_of
@@ -22,17 +24,26 @@ _ANSWERED = (
 
 
 async def pass_through(
-    request: web.Request, upstream: Upstream, path: str, how: str = "fwd=bypass"
+    request: web.Request,
+    upstream: Upstream,
+    path: str,
+    how: str = "fwd=bypass",
+    *,
+    more: Iterable[str] = (),
+    silence: float = 0.0,
 ) -> web.StreamResponse:
     """Answer as the upstream answers for ``path``, at the pace of the slower of both.
+
+    ``more`` are fields of the caller that the upstream is sent beside the usual ones. It may be
+    silent for ``silence`` seconds, if that is more than its timeout.
 
     :raises PenstockError: the upstream answers an error, or breaks off.
     :raises HttpTooOld: the length is not known, and the caller could not tell a cut from the end.
     """
-    asked = {name: request.headers[name] for name in _ASKED if name in request.headers}
-    headers = {"Accept-Encoding": "identity", **asked}
+    headers = values_of(request.headers, more)
+    headers |= {"Accept-Encoding": "identity", **values_of(request.headers, _ASKED)}
     try:
-        async with upstream.request(request.method, path, headers) as answer:
+        async with upstream.request(request.method, path, headers, silence) as answer:
             return await _send_on(request, upstream, answer, how)
     except HttpTooOld:
         raise
@@ -43,9 +54,9 @@ async def pass_through(
 async def _send_on(
     request: web.Request, upstream: Upstream, answer: aiohttp.ClientResponse, how: str
 ) -> web.StreamResponse:
-    fields = {name: answer.headers[name] for name in _ANSWERED if name in answer.headers}
+    told = values_of(answer.headers, _ANSWERED)
     response = web.StreamResponse(
-        status=answer.status, headers=fields | {"Cache-Status": f"penstock-relay; {how}"}
+        status=answer.status, headers=told | {"Cache-Status": f"penstock-relay; {how}"}
     )
     length = answer.headers.get("Content-Length")
     if length is not None:

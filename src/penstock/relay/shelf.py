@@ -72,7 +72,8 @@ class Shelf:
         found = await in_thread(disk.scan, self._folder)
         for name, size in found.sizes:
             self._put(name, Record(size))
-        await self._remove(self._pick(0) or [])
+        for name in self._pick("", 0) or []:
+            await self._remove(name)
         return found.unfinished
 
     def path(self, name: str) -> str:
@@ -103,16 +104,14 @@ class Shelf:
         part = name + disk.PART
         await in_thread(os.makedirs, os.path.dirname(self.path(name)), exist_ok=True)
         async with self._removing:
-            self._forget(part)
-            gone = self._pick(size)
+            while gone := self._pick(part, size):
+                for other in gone:
+                    if not self._records[other].holders:  # nobody has come to read it meanwhile
+                        await to_the_end(self._remove(other))
             if gone is None:
                 return False
+            self._forget(part)
             self._put(part, Record(size, holders=1))
-            try:
-                await self._remove(gone)
-            except BaseException:
-                self._forget(part)
-                raise
         return True
 
     async def end(self, name: str, told: Told | None, checked: float) -> None:
@@ -138,28 +137,30 @@ class Shelf:
     async def drop(self, name: str) -> None:
         """Remove a file; those who have it open read on."""
         async with self._removing:
+            await to_the_end(self._remove(name))
+
+    async def _remove(self, name: str) -> None:
+        """What is on the disk is counted: it is forgotten once it is removed."""
+        record = self._records.get(name)
+        await in_thread(disk.remove, self.path(name))
+        if self._records.get(name) is record:  # else another has come meanwhile
             self._forget(name)
-            await self._remove([name])
 
-    async def _remove(self, names: list[str]) -> None:
-        for name in names:
-            await to_the_end(in_thread(disk.remove, self.path(name)))
-
-    def _pick(self, size: int) -> list[str] | None:
-        """Forget files until ``size`` more bytes fit; answers those to be removed, ``None`` if
-        there are not enough."""
-        if self._total + size <= self._most:
-            return []
-        idle = [name for name, record in self._records.items() if not record.holders]
-        if self._total - sum(self._records[name].size for name in idle) + size > self._most:
+    def _pick(self, part: str, size: int) -> list[str] | None:
+        """What is to be removed so that ``part`` can have ``size`` bytes; ``None`` if there is
+        not enough."""
+        old = self._records.get(part)
+        missing = self._total - (0 if old is None else old.size) + size - self._most
+        if size > self._most:
             return None
         gone = []
-        for name in idle:
-            if self._total + size <= self._most:
+        for name, record in self._records.items():
+            if missing <= 0:
                 break
-            self._forget(name)
-            gone.append(name)
-        return gone
+            if not record.holders and name != part:
+                gone.append(name)
+                missing -= record.size
+        return gone if missing <= 0 else None
 
     def _put(self, name: str, record: Record) -> None:
         self._records[name] = record

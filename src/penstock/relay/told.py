@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from penstock.client.answers import Version
 from penstock.downloads import Representation
+from penstock.relay.fields import values_of
 
 _PASSED = (
     "Cache-Control",
@@ -14,6 +15,7 @@ _PASSED = (
     "Content-Language",
     "Content-Security-Policy",
     "Expires",
+    "Vary",
     "X-Content-Type-Options",
 )
 _KEPT = (
@@ -24,7 +26,6 @@ _KEPT = (
     "Date",
     "ETag",
     "Last-Modified",
-    "Vary",
 )
 _DEFAULT_TYPE = "application/octet-stream"
 
@@ -44,8 +45,7 @@ class Told:
     def of(cls, headers: Mapping[str, str]) -> Self:
         """Read the headers of an answer to a GET or HEAD."""
         version = Version.from_headers(headers)
-        kept = {name: headers[name] for name in _KEPT if name in headers}
-        return cls(version.size, version.sha256, kept)
+        return cls(version.size, version.sha256, values_of(headers, _KEPT))
 
     @property
     def etag(self) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
 from penstock.client.http import Http
@@ -68,12 +69,20 @@ class Upstream:
 
     @asynccontextmanager
     async def request(
-        self, method: str, path: str, headers: Mapping[str, str]
+        self, method: str, path: str, headers: Mapping[str, str], silence: float = 0.0
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The answer to a request with a caller's ``headers``; raises as :meth:`ask` does."""
-        fields = {**headers, **self.headers}
+        """The answer to a request with a caller's ``headers``; raises as :meth:`ask` does.
+
+        ``silence`` is how many seconds it may take over the next bytes, if more than the timeout.
+        """
+        fields = CIMultiDict(headers)
+        fields.update(self.headers)
         async with self._http.request(
-            method, self._http.url(path), headers=fields, allow_redirects=self._may_redirect
+            method,
+            self._http.url(path),
+            headers=fields,
+            allow_redirects=self._may_redirect,
+            answer_within=max(silence, self._http.timeout),
         ) as response:
             yield response
 

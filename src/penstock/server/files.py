@@ -11,6 +11,7 @@ from penstock.server.draft.answers import limits_told
 from penstock.server.draft.fields import draft_of
 from penstock.server.draft.routes import create_at
 from penstock.server.following import answer_followed, open_followed
+from penstock.server.listing import limit_of
 from penstock.server.media import SAFETY, content_type_of, disposition_of
 from penstock.server.receiving import body_of, check_body
 from penstock.server.representations import answer_best
@@ -20,8 +21,6 @@ from penstock.server.uploads.intake import body_length, held, take_in, whole_dig
 from penstock.server.urls import content_disposition, file_json, key_of
 from penstock.stores.early import check_early
 from penstock.uploads import Creation
-
-_MOST_LISTED = 1000
 
 
 async def put_file(request: web.Request) -> web.Response:
@@ -89,7 +88,7 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     key = key_of(request)
     if (reader := await open_followed(request, key)) is not None:
         async with reader:
-            with services.traffic:
+            with services.traffic.following():
                 return await answer_followed(request, reader)
     if _wants_digest(request):
         await services.store.checksum(key)
@@ -117,7 +116,7 @@ async def list_files(request: web.Request) -> web.Response:
     page = await services_of(request).store.list(
         query.get("prefix", ""),
         after=query.get("after", ""),
-        limit=_limit(query.get("limit")),
+        limit=limit_of(request),
         delimiter=delimiter,
     )
     return web.json_response(
@@ -131,15 +130,6 @@ async def list_files(request: web.Request) -> web.Response:
 
 def _wants_digest(request: web.Request) -> bool:
     return wants_sha256(request.headers.get("Want-Repr-Digest", ""))
-
-
-def _limit(value: str | None) -> int:
-    if value is None:
-        return _MOST_LISTED
-    digits = value.isascii() and value.isdigit() and len(value) <= len(str(_MOST_LISTED))
-    if not digits or not 1 <= int(value) <= _MOST_LISTED:
-        raise BadRequest(f"limit must be a number from 1 to {_MOST_LISTED}")
-    return int(value)
 
 
 async def _answer(request: web.Request, content: Content) -> web.StreamResponse:

@@ -48,7 +48,7 @@ async def _serve(
         ) from error
     started(_url(settings.host, runner))
     await stop.get()
-    note("stopping", transfers=traffic.transfers)
+    note("stopping", transfers=traffic.in_flight)
     traffic.drain()
     await site.stop()
     await _drain(traffic, stop, settings.shutdown_timeout)
@@ -118,8 +118,8 @@ async def _drain(traffic: Traffic, again: "asyncio.Queue[int]", timeout: float) 
     await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
-    if traffic.transfers:
-        note("transfers cut", level=logging.WARNING, transfers=traffic.transfers)
+    if traffic.in_flight:
+        note("transfers cut", level=logging.WARNING, transfers=traffic.in_flight)
 
 
 def _url(host: str, runner: web.AppRunner) -> str:

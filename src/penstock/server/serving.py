@@ -1,6 +1,8 @@
 """What serving HTTP takes, whatever is served: limits, and a count of what is in flight."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -33,10 +35,15 @@ class Limits(Protocol):
 
 @dataclass(slots=True)
 class Traffic:
-    """Counts the transfers in flight and refuses what is too much."""
+    """Counts the transfers in flight and refuses what is too much.
+
+    ``followers`` read along an upload. Most of the time they wait for its writer, so they are
+    counted apart: they must not take the place that it needs.
+    """
 
     most: int
     transfers: int = 0
+    followers: int = 0
     draining: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -47,13 +54,35 @@ class Traffic:
 
     def __exit__(self, *exc: object) -> None:
         self.transfers -= 1
-        if self.draining and not self.transfers:
-            self.idle.set()
+        self._look()
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Count a follower.
+
+        :raises Busy: there are half as many as there may be transfers.
+        """
+        if self.followers >= max(1, self.most // 2):
+            raise Busy("too many follow uploads at once; try again in a moment", retry_after=1)
+        self.followers += 1
+        try:
+            yield
+        finally:
+            self.followers -= 1
+            self._look()
+
+    @property
+    def in_flight(self) -> int:
+        """Transfers and followers."""
+        return self.transfers + self.followers
 
     def drain(self) -> None:
         """From now on only what is in flight counts; ``idle`` is set when nothing is."""
         self.draining = True
-        if not self.transfers:
+        self._look()
+
+    def _look(self) -> None:
+        if self.draining and not self.in_flight:
             self.idle.set()
 
 

@@ -21,7 +21,7 @@ from penstock.errors import UploadGone
 from penstock.uploads import files
 from penstock.uploads.feed import Feed, gone, name_of
 from penstock.uploads.holding import Holding
-from penstock.uploads.joint import Joint, as_one, shares_a_file
+from penstock.uploads.joint import Joint, as_one, goes_on, shares_a_file
 from penstock.uploads.reader import Reader
 from penstock.uploads.session import Session
 from penstock.uploads.upload import Kind, State
@@ -140,8 +140,9 @@ class Following:
 
     def _reader(self, joint: Joint) -> Reader:
         feed = self._feeds.setdefault(joint.row.id, Feed(joint, self._folder, self._pool))
-        # What was read of a group may be older than what the feed knows, and nothing would tell.
-        if not feed.is_group or joint.row.state in (State.DONE, State.FAILED):
+        # What was read of a group may be older than what the feed knows, and nothing would tell;
+        # but the reader may have been told by another server of bytes that the feed has not seen.
+        if not feed.is_group or goes_on(feed.row, joint.row):
             feed.see(joint)
         feed.readers += 1
         if self._watch is None or self._watch.done():
