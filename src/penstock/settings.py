@@ -39,7 +39,8 @@ class Settings(BaseSettings):
     )
     store: str = Field(
         default="",
-        description="where the files live: file:///folder or memory://; empty means DATA/files",
+        description="where the files live: file:///folder, s3://bucket[/prefix] or memory://; "
+        "empty means DATA/files",
     )
     catalog: str = Field(
         default="",
@@ -142,6 +143,42 @@ class Settings(BaseSettings):
         default=4,
         description="files of other servers that are pulled at once, others wait; with 0 they are "
         "left to further servers on the same catalog",
+    )
+    s3_endpoint: str = Field(
+        default="",
+        description="URL of the S3 server; empty means what AWS_ENDPOINT_URL says, else Amazon's",
+    )
+    s3_region: str = Field(
+        default="", description="region of the bucket; empty means what AWS_REGION says"
+    )
+    s3_access_key: str = Field(
+        default="", description="access key of S3; empty means the standard AWS credentials"
+    )
+    s3_secret_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="secret key of S3; others on the host can see it if it is given as a flag",
+    )
+    s3_style: Literal["auto", "path", "virtual"] = Field(
+        default="auto",
+        description="where requests name the bucket: in the path or in the host; "
+        "auto is virtual at Amazon's own endpoints only",
+    )
+    s3_anonymous: bool = Field(default=False, description="sign no request: for public buckets")
+    s3_part_size: ByteSize = Field(
+        default=ByteSize(8 * MIB),
+        description="bytes of the parts in which larger files are sent to S3; "
+        "more where 10,000 parts would not do",
+    )
+    s3_memory: ByteSize = Field(
+        default=ByteSize(256 * MIB),
+        description="bytes on their way to S3 that wait in memory; more wait in DATA/spool",
+    )
+    s3_tries: PositiveInt = Field(
+        default=6, description="tries after which a request to S3 is given up"
+    )
+    s3_orphan_age: PositiveFloat = Field(
+        default=86_400.0,
+        description="seconds without a sign of life after which our multipart uploads are aborted",
     )
     idle_timeout: PositiveFloat = Field(
         default=15.0,

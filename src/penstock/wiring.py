@@ -27,6 +27,7 @@ from penstock.server import Services, build_app, run_server
 from penstock.server.logs import note, set_up_logging
 from penstock.settings import Settings
 from penstock.stores import Store, open_store
+from penstock.stores.s3.options import S3Options
 from penstock.uploads import Folder, UploadLimits, Uploads
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ def open_services(settings: Settings) -> Services:
         SqlChecksums(engine),
         threads=settings.io_threads,
         sha256=settings.sha256,
+        s3=s3_options(settings),
+        spool=settings.data / "spool",
     )
     commits = GroupCommit(engine)
     courier = open_courier(settings, Outbox(engine, commits))
@@ -90,6 +93,22 @@ def open_services(settings: Settings) -> Services:
         open_worker(settings, jobs, Puller(remote, uploads)),
         Pulls(jobs, uploads, store),
         courier=courier,
+    )
+
+
+def s3_options(settings: Settings) -> S3Options:
+    """How a store in S3 is to be used, if the files live in one."""
+    return S3Options(
+        endpoint=settings.s3_endpoint,
+        region=settings.s3_region,
+        access_key=settings.s3_access_key,
+        secret_key=settings.s3_secret_key.get_secret_value(),
+        style=settings.s3_style,
+        anonymous=settings.s3_anonymous,
+        part_size=settings.s3_part_size,
+        memory=settings.s3_memory,
+        tries=settings.s3_tries,
+        orphan_age=settings.s3_orphan_age,
     )
 
 

@@ -13,14 +13,14 @@ from penstock.archives.lookahead import LookAhead, Stretch
 from penstock.archives.planned import PlannedZip
 from penstock.errors import SourceChanged
 from penstock.remote import Remote, redacted
-from penstock.stores.interface import Store
+from penstock.stores.interface import LocalFiles, Store
 from penstock.zipstream import Framer, Member
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where members' bytes come from; of remote ones ``budget`` bytes are read ahead at most,
-    over at most ``connections`` connections for each ZIP.
+    """Where members' bytes come from; of those that are not files of this machine ``budget`` bytes
+    are read ahead at most, over at most ``connections`` connections for each ZIP.
     """
 
     store: Store
@@ -46,6 +46,7 @@ class MemberReader:
         self._sources = sources
         self._planned = planned
         self._span = span
+        self._far = not isinstance(sources.store, LocalFiles)
         self._ahead: LookAhead | None = None
 
     async def __aenter__(self) -> Self:
@@ -86,7 +87,8 @@ class MemberReader:
         :raises NotFound: a stored file is gone.
         """
         remote = index >= self._planned.stored
-        pieces = self._remote(index, start, stop) if remote else self._stored(index, start, stop)
+        far = remote or self._far
+        pieces = self._read_ahead(index, start, stop) if far else self._stored(index, start, stop)
         plan = self._planned.plan
         whole = remote and (start, stop) == (0, plan.size_of(index))
         told = plan.crc32_of(index) if whole else None
@@ -108,7 +110,7 @@ class MemberReader:
         async for data in store.read(info.key, start, stop, etag=info.etag):
             yield data
 
-    def _remote(self, index: int, start: int, stop: int | None) -> AsyncGenerator[bytes, None]:
+    def _read_ahead(self, index: int, start: int, stop: int | None) -> AsyncGenerator[bytes, None]:
         if self._ahead is None:
             self._ahead = LookAhead(
                 self._open,
@@ -119,11 +121,13 @@ class MemberReader:
         return self._ahead.read(Stretch(index, start, stop))
 
     def _open(self, stretch: Stretch) -> AsyncGenerator[bytes, None]:
+        if stretch.source < self._planned.stored:
+            return self._stored(*stretch)
         file = self._planned.remotes[stretch.source - self._planned.stored]
         return self._sources.remote.read(file, stretch.start, stretch.stop)
 
     def _following(self, index: int) -> Iterator[Stretch]:
-        """The remote members behind ``index``, as far as the span may reach."""
+        """The members behind ``index``, as far as the span may reach."""
         left = self._span
         for following in range(index + 1, self._planned.members):
             size = self._planned.plan.size_of(following)
