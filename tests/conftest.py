@@ -1,5 +1,6 @@
 """Fixtures that every room's tests share: a real server in a process of its own."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,12 @@ from penstock.catalog import SqlChecksums, open_database, sqlite_url
 from tests.serving import RunningServer
 
 StartServer = Callable[..., RunningServer]
+
+# Who starts the tests in the background, or under nohup, has these ignored, and what the tests
+# start would inherit that.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -85,7 +85,9 @@ async def _interruptible(work: Coroutine[Any, Any, None]) -> None:
 
     loop = asyncio.get_running_loop()
     for number in ENDING:
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup is meant
+        # Under nohup nobody wants to end with the terminal. SIGINT may be ignored because the
+        # command was started in the background, and is meant all the same when it is sent.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             loop.add_signal_handler(number, interrupt)
     if not os.environ.get("PENSTOCK_DEBUG"):
         # What connections that were cut leave behind is told by the errors of their transfers.
