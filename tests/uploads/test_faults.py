@@ -155,6 +155,27 @@ async def test_what_was_stored_but_not_noted_is_not_stored_again(
     assert (await house.uploads.look(identity)).ended
 
 
+async def test_what_was_being_copied_when_the_server_died_is_copied_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await start("memory://")
+    identity = await begun(house, DATA[:HALF])
+
+    async def dies(*_: object, **__: object) -> None:
+        raise RuntimeError("as if it were killed here")
+
+    monkeypatch.setattr(house.store, "write", dies)
+    with pytest.raises(RuntimeError):
+        async with await house.uploads.take(identity) as session:
+            await session.append(DATA[HALF:])
+            await session.finish()
+
+    again = await start("memory://")
+
+    assert (await again.uploads.look(identity)).ended
+    assert await again.stored("a") == DATA
+
+
 async def test_files_that_belong_to_no_upload_are_removed_in_time(
     house: House, incoming: Path
 ) -> None:

@@ -114,8 +114,12 @@ class _Stored:
         pass
 
     async def send(self, wire: Wire, start: int, stop: int) -> None:
+        left = stop - start
         async for data in self.store.read(self.info.key, start, stop, etag=self.info.etag):
             await wire.send(data)
+            left -= len(data)
+        if left:  # never the end of a body that is too short
+            raise SourceChanged(f"{self.info.key} has fewer bytes than it had")
 
     async def block(self, start: int, stop: int, work: Callable[[bytes], T], pool: Executor) -> T:
         pieces = self.store.read(self.info.key, start, stop, etag=self.info.etag)

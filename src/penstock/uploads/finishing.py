@@ -107,8 +107,10 @@ class Finishing:
 
     async def _copy(self, session: Session) -> FileInfo:
         upload = session.upload
-        await session.change(state=State.FINISHING)
         size = session.offset
+        await session.data.sync()
+        # After a crash the copy is made again, of all that is there now.
+        await session.change(state=State.FINISHING, offset=size, length=size)
         async with await self._store.write(upload.key, size=size, want_sha256=True) as writer:
             async for data in self._read(session, size):
                 await writer.write(data)
