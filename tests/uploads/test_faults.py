@@ -166,9 +166,7 @@ async def test_what_was_being_copied_when_the_server_died_is_copied_again(
 
     monkeypatch.setattr(house.store, "write", dies)
     with pytest.raises(RuntimeError):
-        async with await house.uploads.take(identity) as session:
-            await session.append(DATA[HALF:])
-            await session.finish()
+        await rest_sent(house, identity)
 
     again = await start("memory://")
 
