@@ -146,10 +146,13 @@ class Settings(BaseSettings):
     )
     s3_endpoint: str = Field(
         default="",
-        description="URL of the S3 server; empty means what AWS_ENDPOINT_URL says, else Amazon's",
+        description="URL of the S3 server; empty means what AWS_ENDPOINT_URL or the AWS "
+        "configuration file says, else Amazon's of the region",
     )
     s3_region: str = Field(
-        default="", description="region of the bucket; empty means what AWS_REGION says"
+        default="",
+        description="region of the bucket; empty means what AWS_REGION or the AWS "
+        "configuration file says, else us-east-1",
     )
     s3_access_key: str = Field(
         default="", description="access key of S3; empty means the standard AWS credentials"
@@ -161,7 +164,7 @@ class Settings(BaseSettings):
     s3_style: Literal["auto", "path", "virtual"] = Field(
         default="auto",
         description="where requests name the bucket: in the path or in the host; "
-        "auto is virtual at Amazon's own endpoints only",
+        "auto is virtual where no endpoint is named, in the settings or by AWS variables or files",
     )
     s3_anonymous: bool = Field(default=False, description="sign no request: for public buckets")
     s3_part_size: ByteSize = Field(
@@ -176,9 +179,11 @@ class Settings(BaseSettings):
     s3_tries: PositiveInt = Field(
         default=6, description="tries after which a request to S3 is given up"
     )
-    s3_orphan_age: PositiveFloat = Field(
+    s3_orphan_age: float = Field(
         default=86_400.0,
-        description="seconds without a sign of life after which our multipart uploads are aborted",
+        ge=3600.0,
+        description="seconds without a sign of life after which our multipart uploads are aborted; "
+        "an hour at least",
     )
     idle_timeout: PositiveFloat = Field(
         default=15.0,

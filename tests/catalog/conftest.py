@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,17 +33,16 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server that lives as long as the session."""
     programs = postgres_programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed")
-    folder = tmp_path_factory.mktemp("postgres")
+    # Not below pytest's own folder: every session that begins shuts that to other users.
+    folder = Path(tempfile.mkdtemp(prefix="penstock-postgres-"))
     # PostgreSQL refuses to run as root.
     prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if prefix:
-        for parent in [folder, *folder.parents][:3]:
-            parent.chmod(0o755)
         shutil.chown(folder, "postgres")
     data = folder / "data"
 
@@ -62,10 +62,10 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         if started.returncode == 0:
             break
     yield f"postgresql+psycopg://penstock@127.0.0.1:{port}/postgres"
-    # Without waiting: where nobody reaps orphans, a dead server looks alive for ever. It ends by
-    # itself when its folder is cleaned away, so it may be gone.
+    # Without waiting: where nobody reaps orphans, a dead server looks alive for ever.
     stop = [*prefix, str(programs / "pg_ctl"), "-D", str(data), "-W", "-m", "immediate", "stop"]
     subprocess.run(stop, check=False, capture_output=True, timeout=60)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@
         assert front.count(PUT) == 3
 """
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -58,6 +59,26 @@ def GET(seen: Seen) -> bool:
 def LIST(seen: Seen) -> bool:
     """ListObjectsV2."""
     return seen.method == "GET" and "list-type" in seen.query
+
+
+def CREATE(seen: Seen) -> bool:
+    """CreateMultipartUpload."""
+    return seen.method == "POST" and "uploads" in seen.query
+
+
+def NOTE(seen: Seen) -> bool:
+    """PutObject of a note of a multipart upload."""
+    return seen.method == "PUT" and "/.penstock/multipart/" in seen.path
+
+
+def UNNOTE(seen: Seen) -> bool:
+    """DeleteObject of such a note."""
+    return seen.method == "DELETE" and "/.penstock/multipart/" in seen.path
+
+
+def DELETE(seen: Seen) -> bool:
+    """DeleteObject of a file."""
+    return seen.method == "DELETE" and not seen.query and "/.penstock/" not in seen.path
 
 
 def HEAD(seen: Seen) -> bool:
@@ -163,6 +184,51 @@ def reset_request(after: int) -> Act:
         exchange.reset()
 
     return act
+
+
+def held(gate: asyncio.Event) -> Act:
+    """S3 is asked when the gate opens."""
+
+    async def act(exchange: Exchange) -> web.StreamResponse:
+        body = await exchange.request.content.read()
+        await gate.wait()
+        return as_answer(exchange.request, *await exchange.passed(body))
+
+    return act
+
+
+def held_answer(done: asyncio.Event, gate: asyncio.Event) -> Act:
+    """S3 does what it is asked, and ``done`` is set; the answer comes when the gate opens."""
+
+    async def act(exchange: Exchange) -> web.StreamResponse:
+        answer = await exchange.passed()
+        done.set()
+        await gate.wait()
+        return as_answer(exchange.request, *answer)
+
+    return act
+
+
+class OtherEtags:
+    """ETags of parts that are not the MD5 of their bytes, as where S3 encrypts."""
+
+    def __init__(self) -> None:
+        self._real: dict[bytes, bytes] = {}
+
+    async def part(self, exchange: Exchange) -> web.StreamResponse:
+        """Answers another ETag than S3 does, of the same length."""
+        status, headers, body = await exchange.passed()
+        name = next(name for name in headers if name.lower() == "etag")
+        other = f'"{headers[name].strip(chr(34))[::-1]}"'
+        self._real[other.strip('"').encode()] = headers[name].strip('"').encode()
+        return as_answer(exchange.request, status, {**headers, name: other}, body)
+
+    async def complete(self, exchange: Exchange) -> web.StreamResponse:
+        """S3 is told its own."""
+        body = await exchange.request.content.read()
+        for other, real in self._real.items():
+            body = body.replace(other, real)
+        return as_answer(exchange.request, *await exchange.passed(body))
 
 
 def lose_answer() -> Act:

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -115,8 +116,22 @@ def _started(kind: str, folder: Path, programs: Path, stack: ExitStack) -> S3Ser
     raise AssertionError
 
 
+_refused: list[str] = []
+"""Why there are no programs, once that is known: nobody waits for it twice."""
+
+
 def _environment() -> Path:
     """The folder of the servers' programs, made by the first who asks."""
+    if _refused:
+        raise Unavailable(_refused[0])
+    try:
+        return _made()
+    except Unavailable as reason:
+        _refused.append(str(reason))
+        raise
+
+
+def _made() -> Path:
     requirements = _HERE / "servers.txt"
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
@@ -124,12 +139,31 @@ def _environment() -> Path:
     made = cache / "penstock-tests" / f"s3-servers-{version}-{digest}"
     made.mkdir(parents=True, exist_ok=True)
     with (made / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _lock(lock.fileno())
         complete = made / "complete"
+        if not (made / "bin" / "python").exists():
+            # Nothing is there yet; or the Python that it was made with was removed.
+            complete.unlink(missing_ok=True)
+            for name in ("bin", "lib"):
+                shutil.rmtree(made / name, ignore_errors=True)
         if not complete.exists():
             _install(made, requirements)
             complete.touch()
     return made / "bin"
+
+
+def _lock(fd: int) -> None:
+    """Wait while another installs, not longer than that may take."""
+    until = time.monotonic() + _INSTALL_SECONDS + 10
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise Unavailable("another process installs the S3 servers for too long") from None
+            time.sleep(0.1)
+        else:
+            return
 
 
 def _install(made: Path, requirements: Path) -> None:
@@ -150,6 +184,8 @@ def _install(made: Path, requirements: Path) -> None:
         left = max(1.0, until - time.monotonic())
         try:
             subprocess.run(step, check=True, capture_output=True, text=True, timeout=left)
+        except OSError as error:
+            raise Unavailable(f"S3 servers cannot be installed: {error.strerror}") from None
         except subprocess.TimeoutExpired:
             raise Unavailable(f"S3 servers not installed in {_INSTALL_SECONDS} s") from None
         except subprocess.CalledProcessError as error:

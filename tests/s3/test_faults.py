@@ -1,6 +1,8 @@
 """What S3 and the way to it do wrong, and that no byte is wrong for it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
@@ -12,29 +14,38 @@ from penstock.errors import (
     SourceChanged,
 )
 from penstock.stores import Condition
+from penstock.stores.s3.abilities import Abilities
+from penstock.stores.s3.orphans import Orphans
 from penstock.stores.s3.store import S3Store
-from tests.s3.files import MIB, content, get, put
+from tests.eventually import eventually
+from tests.s3.files import MIB, content, get, keys, put
 from tests.s3.fixtures import OpenS3
 from tests.s3.front import (
     COMPLETE,
+    CREATE,
+    DELETE,
     GET,
     HEAD,
+    NOTE,
     PART,
     PUT,
     Act,
     Front,
     Kind,
+    OtherEtags,
     Seen,
     cut_answer,
     error,
     flip_request,
     front_of,
+    held,
+    held_answer,
     lose_answer,
     reset_request,
     with_header,
 )
 from tests.s3.servers import S3Server
-from tests.s3.uploads import uploads_in
+from tests.s3.uploads import names_in, uploads_in
 
 PARTS = content(12 * MIB)
 """Two parts."""
@@ -75,7 +86,15 @@ async def test_slow_down_makes_for_fewer_requests_at_once(far: S3Store, front: F
 
 
 @pytest.mark.parametrize(
-    ("act", "skipped"), [(error(503, "SlowDown"), 1), (lose_answer(), 6)], ids=["slow", "lost"]
+    ("act", "skipped"),
+    [
+        (error(503, "SlowDown"), 1),
+        (error(429, "TooManyRequests"), 1),
+        (error(400, "RequestTimeout"), 1),
+        (error(409, "OperationAborted"), 3),
+        (lose_answer(), 6),
+    ],
+    ids=["slow", "many", "late", "conflict", "lost"],
 )
 async def test_what_fails_in_passing_does_not_tell_what_a_server_can_do(
     open_s3: OpenS3, front: Front, act: Act, skipped: int
@@ -263,3 +282,171 @@ async def test_nobody_is_there(open_s3: OpenS3) -> None:
         await gone.stat("a")
     with pytest.raises(ServerUnavailable):
         await gone.check()
+
+
+async def test_a_read_whose_file_became_shorter_is_not_taken_for_complete(
+    far: S3Store, front: Front
+) -> None:
+    await put(far, "a", PARTS)
+    front.wrong(GET, cut_answer(3 * MIB))
+    pieces = far.read("a")
+    await anext(pieces)
+
+    await put(far, "a", b"short")
+    front.wrong(GET, error(416, "InvalidRange"))
+
+    with pytest.raises(SourceChanged):
+        async for _ in pieces:
+            pass
+
+
+async def test_a_range_beyond_another_version_is_not_taken_for_an_empty_one(
+    far: S3Store, front: Front
+) -> None:
+    old = await put(far, "a", b"0123456789")
+    new = await put(far, "a", b"x")
+    front.wrong(GET, error(416, "InvalidRange"), times=2)
+
+    with pytest.raises(SourceChanged):
+        [_ async for _ in far.read("a", 5, 9, etag=old.etag)]
+    assert [_ async for _ in far.read("a", 5, 9, etag=new.etag)] == []
+
+
+async def test_a_write_is_stored_though_nothing_is_told_of_it_afterwards(
+    open_s3: OpenS3, front: Front
+) -> None:
+    far = await open_s3(to=front.url, tries=2)
+    front.wrong(HEAD, error(500, "InternalError"), times=2)
+
+    info = await put(far, "a", PARTS, size=len(PARTS), content_type="audio/flac")
+
+    known = await far.stat("a")
+    assert (info.size, info.etag) == (len(PARTS), known.etag)
+    # Only the catalog has it: the object went up before the type was told.
+    assert known.content_type == "audio/flac"
+
+
+async def test_a_write_is_a_success_though_somebody_deletes_the_file_at_once(
+    far: S3Store, front: Front
+) -> None:
+    front.wrong(HEAD, error(404, ""))
+
+    assert (await put(far, "a", b"xyz")).size == 3
+
+
+async def test_a_file_with_a_part_that_was_not_sent_is_never_stored(
+    open_s3: OpenS3,
+    front: Front,
+    s3_server: S3Server,
+    prefix: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Orphans, "renewal", 0.0)
+    far = await open_s3(to=front.url, tries=1, part_size=5 * MIB)
+
+    async with await far.write("a", size=16 * MIB) as writer:
+        await writer.write(content(6 * MIB))
+        front.wrong(NOTE, error(500, "InternalError"))
+        with pytest.raises(ServerUnavailable):
+            await writer.write(content(5 * MIB))
+        with suppress(PenstockError):
+            await writer.write(content(5 * MIB))
+        with pytest.raises(PenstockError):
+            await writer.commit()
+
+    assert await keys(far) == []
+    assert await uploads_in(s3_server, prefix) == []
+
+
+async def test_a_part_that_was_cut_off_by_its_sender_is_missed(far: S3Store, front: Front) -> None:
+    gate = asyncio.Event()
+    front.wrong(CREATE, held(gate))
+    writer = await far.write("a", size=len(PARTS))
+    writing = asyncio.ensure_future(writer.write(PARTS))
+    assert await eventually(lambda: front.count(CREATE) == 1, 30)
+
+    writing.cancel()
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+
+    with pytest.raises(PenstockError):
+        await writer.commit()
+    assert await keys(far) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [lambda store: put(store, "a", b"unconditional"), lambda store: store.delete("a")],
+    ids=["put", "delete"],
+)
+async def test_nobody_comes_between_a_condition_and_its_write(
+    open_s3: OpenS3, front: Front, other: Callable[[S3Store], Awaitable[object]]
+) -> None:
+    far = await open_s3(to=front.url, abilities=Abilities())
+    info = await put(far, "a", b"one")
+    gate = asyncio.Event()
+    front.wrong(PUT, held(gate))
+    condition = Condition(etags=(info.etag,))
+    first = asyncio.ensure_future(put(far, "a", b"conditional", condition=condition))
+    assert await eventually(lambda: front.count(PUT) == 2, 30)
+
+    second = asyncio.ensure_future(other(far))
+    await asyncio.wait([second], timeout=0.5)
+    waited = not second.done()
+    gate.set()
+    await asyncio.gather(first, second)
+
+    assert waited
+
+
+async def test_a_delete_whose_answer_is_lost_has_succeeded(far: S3Store, front: Front) -> None:
+    info = await put(far, "a", b"x")
+    front.wrong(DELETE, lose_answer())
+
+    await far.delete("a", condition=Condition(etags=(info.etag,)))
+
+    assert front.count(DELETE) == 2
+    assert await keys(far) == []
+
+
+async def test_a_condition_that_fails_with_status_200_has_failed(
+    far: S3Store, front: Front
+) -> None:
+    front.wrong(COMPLETE, error(200, "PreconditionFailed"), times=3)
+
+    with pytest.raises(PreconditionFailed):
+        await put(far, "a", PARTS, condition=Condition(absent=True))
+
+    assert await keys(far) == []
+
+
+async def test_parts_may_have_etags_that_are_not_made_of_their_bytes(
+    open_s3: OpenS3, front: Front
+) -> None:
+    etags = OtherEtags()
+    front.wrong(PART, etags.part, times=100)
+    front.wrong(COMPLETE, etags.complete, times=100)
+    far = await open_s3(to=front.url, abilities=None)
+
+    await put(far, "a", PARTS)
+
+    assert await get(far, "a") == PARTS
+    assert not (await far.abilities()).md5_etag_of_parts
+
+
+async def test_an_upload_whose_sender_leaves_as_it_begins_is_aborted(
+    far: S3Store, front: Front, s3_server: S3Server, prefix: str
+) -> None:
+    made, gate = asyncio.Event(), asyncio.Event()
+    front.wrong(CREATE, held_answer(made, gate))
+    writing = asyncio.ensure_future(put(far, "a", PARTS, size=len(PARTS)))
+    await made.wait()
+
+    writing.cancel()
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+
+    assert await uploads_in(s3_server, prefix) == []
+    assert await names_in(s3_server, prefix) == []

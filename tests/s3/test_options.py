@@ -10,6 +10,8 @@ from penstock.stores.s3.credentials import Chain
 from penstock.stores.s3.options import Place, S3Options, place_of
 from penstock.stores.s3.signing import Credentials
 
+pytest.importorskip("botocore.session")  # which reads the disk: not within a loop
+
 VARIABLES = (
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
@@ -92,6 +94,22 @@ def test_what_cannot_be_is_refused_at_the_start(url: str, options: S3Options) ->
         place_of(url, options, {})
 
 
+@pytest.mark.parametrize("endpoint", ["http://[::1", "http://host:abc", "https://host:99999"])
+def test_an_endpoint_that_cannot_be_is_refused_at_the_start(endpoint: str) -> None:
+    with pytest.raises(BadRequest, match="S3 endpoint"):
+        place_of("s3://films", S3Options(endpoint=endpoint), {})
+
+
+def test_secrets_are_not_shown() -> None:
+    options = S3Options(access_key="key", secret_key="hunter2")
+
+    assert "hunter2" not in repr(options)
+    assert "hunter2" not in repr(options.credentials)
+    with pytest.raises(BadRequest) as raised:
+        place_of("s3://films", S3Options(endpoint="http://key:hunter2@host/?x"), {})
+    assert "hunter2" not in str(raised.value)
+
+
 def test_one_key_alone_is_refused() -> None:
     with pytest.raises(BadRequest, match="together"):
         _ = S3Options(access_key="key").credentials
@@ -131,3 +149,11 @@ def test_an_absent_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_anonymous_needs_none() -> None:
     assert await Chain(anonymous=True).get() is None
+    assert await Chain(Credentials("key", "secret"), anonymous=True).get() is None
+
+
+def test_a_configuration_file_that_is_none_is_said(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("[default\nregion = x\n")
+
+    with pytest.raises(PenstockError, match="AWS configuration"):
+        _ = Chain().profile

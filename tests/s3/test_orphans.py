@@ -1,13 +1,17 @@
 """Multipart uploads that nobody ended, because their process died."""
 
-import pytest
+import json
 
+import pytest
+from pydantic import ValidationError
+
+from penstock.settings import Settings
 from penstock.stores.s3.multipart import Multipart
 from penstock.stores.s3.orphans import Orphans
 from penstock.stores.s3.store import S3Store
 from tests.s3.files import MIB, content, keys, put
 from tests.s3.fixtures import OpenS3
-from tests.s3.front import front_of
+from tests.s3.front import NOTE, front_of
 from tests.s3.servers import S3Server
 from tests.s3.uploads import calls_to, names_in, uploads_in
 
@@ -73,14 +77,41 @@ async def test_what_is_no_note_does_not_stop_the_sweeper(
     assert await names_in(s3_server, prefix) == []
 
 
-async def test_a_note_is_renewed_while_parts_are_sent(
+async def test_a_note_of_something_outside_the_prefix_is_not_believed(
+    open_s3: OpenS3, s3_server: S3Server, prefix: str
+) -> None:
+    store = await open_s3(orphan_age=-5.0)
+    outside = f"{prefix}-outside/theirs"
+    async with calls_to(s3_server) as calls:
+        upload = await calls.create(outside, {})
+        text = json.dumps({"object": outside, "upload": upload}).encode()
+        await calls.put(f"{prefix}/.penstock/multipart/0", {}, text, len(text))
+
+        await store.sweep()
+
+        assert await uploads_in(s3_server, outside) == [outside]
+        await calls.abort(outside, upload)
+
+
+def test_uploads_are_never_taken_for_orphans_within_the_hour() -> None:
+    with pytest.raises(ValidationError, match="s3_orphan_age"):
+        Settings(s3_orphan_age=60.0)
+
+
+async def test_a_note_is_renewed_while_bytes_come(
     open_s3: OpenS3, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Orphans, "renewal", 0.0)
     async with front_of(s3_server) as front:
         store = await open_s3(to=front.url, part_size=5 * MIB)
 
-        await put(store, "a", content(16 * MIB))
+        async with await store.write("a", size=16 * MIB) as writer:
+            await writer.write(content(6 * MIB))
+            before = front.count(NOTE)
+            await writer.write(b"x")
+            assert front.count(NOTE) == before + 1
+            await writer.commit()
 
-        assert front.count(lambda seen: seen.method == "PUT" and "/multipart/" in seen.path) == 5
         assert await keys(store) == ["a"]
+        await put(store, "b", content(16 * MIB))
+        assert front.count(NOTE) >= before + 6

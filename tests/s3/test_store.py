@@ -14,6 +14,7 @@ from penstock.errors import BadKey, BadRequest, NotFound, PenstockError, Precond
 from penstock.stores import Condition, FileInfo
 from penstock.stores.s3 import listing
 from penstock.stores.s3.abilities import Abilities
+from penstock.stores.s3.calls import SHA256
 from penstock.stores.s3.store import S3Store
 from tests.s3.files import MIB, content, get, keys, put
 from tests.s3.fixtures import OpenS3
@@ -217,6 +218,29 @@ async def test_what_another_catalog_knows_is_told_by_the_object_itself(
 
     assert (info.content_type, info.sha256) == ("application/pdf", written.sha256)
     assert known.crc32 == zlib.crc32(data)
+
+
+@pytest.mark.parametrize("digest", ["zz", "00", "z" * 64])
+async def test_metadata_that_is_no_sha256_is_passed_over(
+    store: S3Store, s3_server: S3Server, prefix: str, digest: str
+) -> None:
+    await make_object(s3_server, f"{prefix}/a", {SHA256: digest})
+
+    assert (await store.stat("a")).sha256 is None
+    assert await get(store, "a") == b"x"
+
+
+async def test_a_writer_may_outlive_its_store(open_s3: OpenS3) -> None:
+    store = await open_s3(part_size=5 * MIB, memory=5 * MIB)
+    writer = await store.write("a")
+    await writer.write(content(6 * MIB))
+    before = len(os.listdir("/proc/self/fd"))
+
+    await store.close()
+    await writer.abort()
+
+    assert len(os.listdir("/proc/self/fd")) < before
+    assert store.waiting_bytes == 0
 
 
 async def test_objects_that_are_no_files_of_ours_are_passed_over(

@@ -1,7 +1,8 @@
 """What S3 has, asked past the store."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 
 from penstock.stores.s3.calls import Calls
 from penstock.stores.s3.client import Call, Client
@@ -36,7 +37,9 @@ async def names_in(server: S3Server, prefix: str) -> list[str]:
         return [listed.name for listed in (await calls.list(prefix)).objects]
 
 
-async def make_object(server: S3Server, name: str) -> None:
+async def make_object(
+    server: S3Server, name: str, headers: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """An object that another program put there."""
     async with calls_to(server) as calls:
-        await calls.put(name, {}, b"x", 1)
+        await calls.put(name, headers, b"x", 1)

@@ -7,14 +7,13 @@ surely and how cheaply.
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Final
 from uuid import uuid4
 
 from isal.isal_zlib import crc32
 
 from penstock.stores.s3.calls import Calls
-from penstock.stores.s3.documents import Part
 from penstock.stores.s3.spool import Integrity
 from penstock.stores.s3.trouble import Broken, Refused
 
@@ -24,7 +23,10 @@ WITH_CRC32: Final = {"x-amz-checksum-algorithm": "CRC32", **FULL_OBJECT}
 _ABSENT: Final = {"If-None-Match": "*"}
 _ANOTHER: Final = {"If-Match": '"00000000000000000000000000000000"'}
 _BODY: Final = b"Penstock tries what this server can do; this may be removed.\n"
+_MD5: Final = hashlib.md5(_BODY, usedforsecurity=False).hexdigest()
 _REFUSING: Final = range(400, 500)
+_OTHER_BYTES: Final = frozenset({"BadDigest", "XAmzContentChecksumMismatch"})
+"""What a wrong checksum is refused with, which is no error in passing here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,9 @@ class Abilities:
     crc32_of_multipart: bool = False
     """A multipart upload keeps the CRC-32 of the whole object, and HeadObject tells it."""
     md5_etag: bool = False
-    """The ETag of PutObject and UploadPart is the MD5 of the bytes: not so where S3 encrypts."""
+    """The ETag of PutObject is the MD5 of the bytes: not so where S3 encrypts."""
+    md5_etag_of_parts: bool = False
+    """The ETag of UploadPart is the MD5 of the bytes."""
 
     def described(self) -> Mapping[str, bool]:
         """Each finding by its name."""
@@ -54,7 +58,7 @@ class Abilities:
 
 
 async def probe(calls: Calls, folder: str) -> Abilities:
-    """Find out by some requests about an object below ``folder``, which is removed again.
+    """Find out by some requests about objects below ``folder``, which are removed again.
 
     :raises Refused: nothing can be written there.
     :raises Broken: the server cannot be reached.
@@ -62,7 +66,7 @@ async def probe(calls: Calls, folder: str) -> Abilities:
     failures = 0
     while True:
         try:
-            return await _Probe(calls, f"{folder}probe-{uuid4().hex}").run()
+            return await _Probe(calls, folder).run()
         except (Refused, Broken) as error:
             # What fails in passing shows nothing: all is tried anew.
             failures += 1
@@ -70,32 +74,45 @@ async def probe(calls: Calls, folder: str) -> Abilities:
 
 
 class _Probe:
-    def __init__(self, calls: Calls, name: str) -> None:
+    """Each trial has an object of its own: some servers refuse to write one twice in a second."""
+
+    def __init__(self, calls: Calls, folder: str) -> None:
         self._patient = calls
         self._calls = calls.once
-        self._name = name
-        self._upload = ""
-        self._parts: list[Part] = []
+        self._folder = folder
+        self._names: list[str] = []
+        self._uploads: list[tuple[str, str]] = []
         self._summed = True
+        self._md5_of_parts = False
 
     async def run(self) -> Abilities:
-        # This one is to succeed anywhere; its error is the answer to "can we write at all".
-        etag = await self._patient.put(self._name, {}, _BODY, len(_BODY))
         try:
-            md5 = hashlib.md5(_BODY, usedforsecurity=False).hexdigest()
-            return replace(await self._try_all(), md5_etag=etag == md5)
+            return await self._try_all()
         finally:
-            with suppress(Refused, Broken):
-                if self._upload:
-                    await self._patient.abort(self._name, self._upload)
-                await self._patient.delete(self._name)
+            with suppress(Broken):  # then the others would wait for nothing too
+                await self._remove()
+
+    async def _remove(self) -> None:
+        for name, upload in self._uploads:
+            with suppress(Refused):
+                await self._patient.abort(name, upload)
+        for name in self._names:
+            with suppress(Refused):
+                await self._patient.delete(name)
 
     async def _try_all(self) -> Abilities:
-        put_if_absent = await self._refuses(lambda: self._put(_ABSENT))
-        put_if_match = await self._refuses(lambda: self._put(_ANOTHER))
+        # This one is to succeed anywhere; its error is the answer to "can we write at all".
+        name = self._fresh()
+        etag = await self._patient.put(name, {}, _BODY, len(_BODY))
+        put_if_absent = await self._refuses(lambda: self._put(name, _ABSENT))
+        put_if_match = await self._refuses_at_another(lambda name: self._put(name, _ANOTHER))
         crc32_kept = await self._keeps_crc32()
-        complete_if_absent = await self._refuses(lambda: self._complete(_ABSENT))
-        complete_if_match = await self._refuses(lambda: self._complete(_ANOTHER))
+        complete_if_absent = await self._refuses_at_another(
+            lambda name: self._complete(name, _ABSENT)
+        )
+        complete_if_match = await self._refuses_at_another(
+            lambda name: self._complete(name, _ANOTHER)
+        )
         return Abilities(
             put_if_absent=put_if_absent,
             put_if_match=put_if_match,
@@ -103,24 +120,47 @@ class _Probe:
             complete_if_match=complete_if_match,
             crc32=crc32_kept,
             crc32_of_multipart=crc32_kept and await self._keeps_crc32_of_parts(),
-            delete_if_match=await self._refuses(lambda: self._calls.delete(self._name, _ANOTHER)),
+            delete_if_match=await self._refuses_at_another(
+                lambda name: self._calls.delete(name, _ANOTHER)
+            ),
+            md5_etag=etag == _MD5,
+            md5_etag_of_parts=self._md5_of_parts,
         )
+
+    def _fresh(self) -> str:
+        """The name of an object that is to be removed in the end."""
+        name = f"{self._folder}probe-{uuid4().hex}"
+        self._names.append(name)
+        return name
+
+    async def _refuses_at_another(self, attempt: Callable[[str], Awaitable[object]]) -> bool:
+        """As :meth:`_refuses`, of an attempt at an object that is there already."""
+        name = self._fresh()
+        await self._patient.put(name, {}, _BODY, len(_BODY))
+        return await self._refuses(lambda: attempt(name))
 
     async def _refuses(self, attempt: Callable[[], Awaitable[object]]) -> bool:
         """Whether the server sees that the condition of an attempt does not hold."""
-        try:
-            await attempt()
-        except Refused as error:
-            _raise_if_passing(error)
-            return error.status == 412
-        return False
+        failures = 0
+        while True:
+            try:
+                await attempt()
+            except Refused as error:
+                if error.slow:  # nothing was done, so the same attempt is as good again
+                    failures += 1
+                    await self._calls.client.pause(error, failures)
+                    continue
+                _raise_if_passing(error)
+                return error.status == 412
+            return False
 
-    async def _put(self, headers: Mapping[str, str]) -> None:
-        await self._calls.put(self._name, headers, _BODY, len(_BODY))
+    async def _put(self, name: str, headers: Mapping[str, str]) -> None:
+        await self._calls.put(name, headers, _BODY, len(_BODY))
 
     async def _keeps_crc32(self) -> bool:
+        name = self._fresh()
         try:
-            await self._put(_field(crc32(b"something else")))
+            await self._put(name, _field(crc32(b"something else")))
         except Refused as error:
             _raise_if_passing(error)
             if error.status not in _REFUSING:
@@ -128,34 +168,32 @@ class _Probe:
         else:
             return False
         try:
-            await self._put(_field(crc32(_BODY)))
-            return (await self._calls.head(self._name)).crc32 == crc32(_BODY)
+            await self._put(name, _field(crc32(_BODY)))
+            return (await self._calls.head(name)).crc32 == crc32(_BODY)
         except Refused as error:
             _raise_if_passing(error)
             return False
 
-    async def _complete(self, headers: Mapping[str, str]) -> None:
-        if not self._upload:
-            await self._begin()
-        await self._calls.complete(self._name, self._upload, self._parts, headers)
-        self._upload = ""
-
-    async def _begin(self) -> None:
+    async def _complete(self, name: str, headers: Mapping[str, str]) -> None:
         """A multipart upload with one small part; without a checksum where that is not known."""
         try:
-            self._upload = await self._calls.create(self._name, WITH_CRC32 if self._summed else {})
+            upload = await self._calls.create(name, WITH_CRC32 if self._summed else {})
         except Refused as error:
             _raise_if_passing(error)
             self._summed = False
-            self._upload = await self._calls.create(self._name, {})
+            upload = await self._calls.create(name, {})
+        self._uploads.append((name, upload))
         fields = _field(crc32(_BODY)) if self._summed else {}
-        part = await self._calls.upload_part(self._name, self._upload, 1, fields, _BODY, len(_BODY))
-        self._parts = [part]
+        part = await self._calls.upload_part(name, upload, 1, fields, _BODY, len(_BODY))
+        self._md5_of_parts = part.etag == _MD5
+        await self._calls.complete(name, upload, [part], headers)
+        self._uploads.remove((name, upload))
 
     async def _keeps_crc32_of_parts(self) -> bool:
+        name = self._fresh()
         try:
-            await self._complete({**FULL_OBJECT, **_field(crc32(_BODY))})
-            head = await self._calls.head(self._name)
+            await self._complete(name, {**FULL_OBJECT, **_field(crc32(_BODY))})
+            head = await self._calls.head(name)
         except Refused as error:
             _raise_if_passing(error)
             return False
@@ -164,7 +202,7 @@ class _Probe:
 
 def _raise_if_passing(error: Refused) -> None:
     """Raise an error that another try may not meet with: it shows nothing."""
-    if error.status >= 500 and error.passing:
+    if error.passing and error.code not in _OTHER_BYTES:
         raise error
 
 

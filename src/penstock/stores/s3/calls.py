@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
 """
 
+import re
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ from penstock.stores.s3.trouble import Broken, Refused
 SHA256: Final = "x-amz-meta-penstock-sha256"
 WRITE: Final = "x-amz-meta-penstock-write"
 """Names the write that made an object, so that one whose answer was lost can be told."""
+
+_HEX: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 UNTYPED: Final = "application/octet-stream"
 """The type of what nobody has told the type of."""
@@ -165,18 +168,22 @@ def head_of(headers: Mapping[str, str]) -> Head:
     try:
         modified = parsedate_to_datetime(headers["Last-Modified"])
         content_type = headers.get("Content-Type")
-        sha256 = headers.get(SHA256)
         return Head(
             size=int(headers["Content-Length"]),
             modified_ns=int(modified.timestamp()) * 1_000_000_000,
             etag=bare(headers["ETag"]),
             content_type=None if content_type in _UNTYPED else content_type,
-            sha256=bytes.fromhex(sha256) if sha256 else None,
+            sha256=_sha256(headers.get(SHA256, "")),
             crc32=_crc32(headers),
             write=headers.get(WRITE),
         )
     except (KeyError, ValueError):
         raise Broken("its answer lacks a field or has a malformed one") from None
+
+
+def _sha256(value: str) -> bytes | None:
+    """Other programs may write metadata too: what is no SHA-256 is none."""
+    return bytes.fromhex(value) if _HEX.fullmatch(value) else None
 
 
 def _crc32(headers: Mapping[str, str]) -> int | None:

@@ -157,6 +157,7 @@ class Client:
                 headers=headers,
                 data=body or None,
                 allow_redirects=False,
+                middlewares=(_OneTry(),) if call.method == "DELETE" else (),
             )
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -173,7 +174,27 @@ class Client:
                 skip_auto_headers=("Content-Type", "Accept", "Accept-Encoding", "User-Agent"),
                 read_bufsize=512 << 10,
             )
+        if self._session.closed:
+            raise Broken("the store was closed")
         return self._session
+
+
+class _OneTry:
+    """Keeps aiohttp from sending a request again by itself where a kept connection broke.
+
+    Who sends a conditional delete must know that an answer may have been lost.
+    """
+
+    def __init__(self) -> None:
+        self._sent = False
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        if self._sent:
+            raise Broken("the connection broke")
+        self._sent = True
+        return await handler(request)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -30,7 +30,7 @@ class Chain:
             raise MissingExtra("a store in S3", "s3") from None
         self._session: Any = Session()
         self._source: Any = None
-        self._now = given
+        self._now = None if anonymous else given
         self._lasting = given is not None or anonymous
         self._looked = 0.0
         self._asking = asyncio.Lock()
@@ -38,12 +38,14 @@ class Chain:
     @property
     def profile(self) -> Mapping[str, str]:
         """The chosen profile's section of the configuration file; its strings. Blocks."""
-        from botocore.exceptions import ProfileNotFound
+        from botocore.exceptions import BotoCoreError, ProfileNotFound
 
         try:
             section = self._session.get_scoped_config()
         except ProfileNotFound as error:
             raise PenstockError(f"{error}; set AWS_PROFILE to one that there is") from None
+        except BotoCoreError as error:
+            raise PenstockError(f"the AWS configuration cannot be read: {error}") from None
         return {name: value for name, value in section.items() if isinstance(value, str)}
 
     async def get(self) -> Credentials | None:

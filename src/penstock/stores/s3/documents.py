@@ -2,12 +2,34 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from penstock.stores.s3.trouble import Broken, Refused
+
+_STATUS: Final = {
+    "AccessDenied": 403,
+    "BadDigest": 400,
+    "ConditionalRequestConflict": 409,
+    "EntityTooLarge": 400,
+    "EntityTooSmall": 400,
+    "InvalidArgument": 400,
+    "InvalidPart": 400,
+    "InvalidPartOrder": 400,
+    "InvalidRequest": 400,
+    "MalformedXML": 400,
+    "NoSuchBucket": 404,
+    "NoSuchKey": 404,
+    "NoSuchUpload": 404,
+    "NotImplemented": 501,
+    "OperationAborted": 409,
+    "PreconditionFailed": 412,
+    "SlowDown": 503,
+}
+"""Of errors that come with status 200.
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
 
 
 class Listed(NamedTuple):
@@ -41,7 +63,7 @@ def parse(body: bytes) -> Element:
     :raises Broken: it is not XML.
     """
     try:
-        root = ElementTree.fromstring(body)  # noqa: S314 - expat bounds what entities expand to
+        root = ElementTree.fromstring(body.strip())  # noqa: S314 - expat bounds what entities expand to
     except ElementTree.ParseError:
         raise Broken("its answer is not XML") from None
     for element in root.iter():
@@ -96,7 +118,7 @@ def completed_etag(body: bytes) -> str:
     """
     root = parse(body)
     if root.tag == "Error":
-        raise refusal(500, body)
+        raise refusal(_STATUS.get(root.findtext("Code", ""), 500), body)
     return bare(_required(root, "CompleteMultipartUploadResult", "ETag"))
 
 

@@ -1,14 +1,13 @@
 """Conditions on what a write replaces or a delete removes."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Final
 
 from penstock.errors import PreconditionFailed
 from penstock.stores.interface import ALWAYS, Condition
 from penstock.stores.local_writer import condition_text
 from penstock.stores.s3.shared import Shared
-from penstock.stores.s3.trouble import Refused
+from penstock.stores.s3.trouble import Broken, Refused
 
 _ABSENT: Final = {"If-None-Match": "*"}
 
@@ -46,11 +45,32 @@ async def current_etag(shared: Shared, key: str) -> str | None:
         raise
 
 
-@asynccontextmanager
-async def turn(shared: Shared, key: str, condition: Condition) -> AsyncIterator[None]:
-    """The key's turn, if there is a condition."""
-    if condition == ALWAYS:
-        yield
-        return
-    async with shared.turns.at(key):
-        yield
+async def delete(shared: Shared, name: str, fields: Mapping[str, str]) -> None:
+    """DeleteObject, on the condition in ``fields``; again when it fails in passing.
+
+    Raises :class:`Refused` and :class:`Broken` as :meth:`Client.call` does.
+    """
+    client, failures = shared.calls.client, 0
+    while True:
+        try:
+            await shared.calls.once.delete(name, fields)
+        except (Refused, Broken) as error:
+            # What is gone at a later try, an earlier one removed: only its answer was lost.
+            refused = isinstance(error, Refused) and error.status in (404, 412)
+            if refused and failures and await _is_gone(shared, name):
+                return
+            failures += 1
+            await client.pause(error, failures)
+        else:
+            client.retries.succeeded()
+            return
+
+
+async def _is_gone(shared: Shared, name: str) -> bool:
+    try:
+        await shared.calls.head(name)
+    except Refused as error:
+        if error.absent:
+            return True
+        raise
+    return False

@@ -35,12 +35,26 @@ class Multipart:
         self._summed = summed
         self._number = 0
         self._parts: list[Part] = []
+        self._size = 0
         self._running: set[asyncio.Task[None]] = set()
         self._failure: Exception | None = None
 
     @classmethod
     async def begin(cls, shared: Shared, name: str, headers: Mapping[str, str]) -> "Multipart":
-        """Create the upload; ``headers`` are those of the object to be."""
+        """Create the upload; ``headers`` are those of the object to be.
+
+        Who is cancelled meanwhile leaves none: only its creator knows of it, until it is noted.
+        """
+        work = asyncio.ensure_future(cls._begin(shared, name, headers))
+        try:
+            return await to_the_end(work)
+        except asyncio.CancelledError:
+            if not work.cancelled() and work.exception() is None:
+                await to_the_end(work.result().abort())
+            raise
+
+    @classmethod
+    async def _begin(cls, shared: Shared, name: str, headers: Mapping[str, str]) -> "Multipart":
         summed = (await shared.abilities()).crc32_of_multipart
         upload = await shared.calls.create(name, {**headers, **(WITH_CRC32 if summed else {})})
         try:
@@ -57,10 +71,11 @@ class Multipart:
         """
         try:
             await self._wait_until(_AT_ONCE - 1)
-            await self._renew()
+            await self.renew()
             if self._number == MOST_PARTS:
                 raise TooLarge("the file is longer than was told; tell its length, or none")
-        except BaseException:
+        except BaseException as error:
+            self._fail(error)
             if last_of_spool:
                 spool.close()
             raise
@@ -75,8 +90,13 @@ class Multipart:
         """Wait until S3 has every part. Raises likewise."""
         await self._wait_until(0)
 
-    async def complete(self, guard: Mapping[str, str], whole: Integrity) -> str:
-        """Make the parts an object; answers its ETag."""
+    async def complete(self, guard: Mapping[str, str], whole: Integrity, size: int) -> str:
+        """Make the parts an object of ``size`` bytes; answers its ETag.
+
+        :raises PenstockError: the parts have another number of bytes.
+        """
+        if self._size != size:
+            raise PenstockError("a part of the file went missing; store it again")
         fields = dict(guard)
         if self._summed:
             fields |= {**FULL_OBJECT, "x-amz-checksum-crc32": whole.crc32_field}
@@ -106,9 +126,10 @@ class Multipart:
                 integrity_fields(integrity),
                 partial(spool.read, start, stop),
                 stop - start,
-                etag=await expected_etag(self._shared, integrity),
+                etag=await expected_etag(self._shared, integrity, part=True),
             )
             self._parts.append(part)
+            self._size += stop - start
         except Exception as error:  # noqa: BLE001 - kept for whoever writes
             self._failure = self._failure or error
 
@@ -118,10 +139,21 @@ class Multipart:
         if self._failure is not None:
             raise self._failure
 
-    async def _renew(self) -> None:
+    async def renew(self) -> None:
+        """Give a sign of life if one is due, however slowly the bytes come."""
         if time.monotonic() - self._noted > self._shared.orphans.renewal:
-            await self._shared.orphans.note(self._name, self._upload, self._note)
+            try:
+                await self._shared.orphans.note(self._name, self._upload, self._note)
+            except BaseException as error:
+                self._fail(error)
+                raise
             self._noted = time.monotonic()
+
+    def _fail(self, error: BaseException) -> None:
+        """Bytes went missing here, so nothing may become of the others."""
+        if self._failure is None:
+            told = error if isinstance(error, Exception) else Broken("it was broken off")
+            self._failure = told
 
 
 def integrity_fields(integrity: Integrity) -> dict[str, str]:
@@ -131,10 +163,13 @@ def integrity_fields(integrity: Integrity) -> dict[str, str]:
     return {"x-amz-checksum-crc32": integrity.crc32_field}
 
 
-async def expected_etag(shared: Shared, integrity: Integrity) -> str | None:
-    """The ETag that S3 must answer, where that can be told beforehand."""
-    known = integrity.md5 is not None and (await shared.abilities()).md5_etag
-    return integrity.md5.hex() if known and integrity.md5 is not None else None
+async def expected_etag(shared: Shared, integrity: Integrity, *, part: bool) -> str | None:
+    """The ETag that S3 must answer to a part or to an object, where that can be told before."""
+    if integrity.md5 is None:
+        return None
+    able = await shared.abilities()
+    known = able.md5_etag_of_parts if part else able.md5_etag
+    return integrity.md5.hex() if known else None
 
 
 async def _abort(shared: Shared, name: str, upload: str, note: str = "") -> None:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -28,7 +28,7 @@ class S3Options:
     endpoint: str = ""
     region: str = ""
     access_key: str = ""
-    secret_key: str = ""
+    secret_key: str = field(default="", repr=False)
     style: Style = "auto"
     anonymous: bool = False
     part_size: int = 8 * MIB
@@ -107,11 +107,18 @@ def _is_virtual(style: Style, bucket: str, endpoint: str) -> bool:
 
 
 def _endpoint(url: str) -> tuple[str, str, str]:
-    parts = urlsplit(url)
+    refused = BadRequest(
+        # Without what may be a password in it.
+        f"the S3 endpoint {url.rpartition('@')[2]!r} is no http or https URL; "
+        "name it as https://host"
+    )
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises if it is no number
+    except ValueError:
+        raise refused from None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise BadRequest(
-            f"the S3 endpoint {url!r} is no http or https URL; name it as https://host"
-        )
+        raise refused
     netloc = parts.netloc.rpartition("@")[2].lower()
     default = ":443" if parts.scheme == "https" else ":80"
     return parts.scheme, netloc.removesuffix(default), parts.path.rstrip("/")

@@ -30,6 +30,7 @@ class Orphans:
 
     def __init__(self, calls: Calls, prefix: str, age: float) -> None:
         self._calls = calls
+        self._prefix = prefix
         self._folder = f"{prefix}{RESERVED}/multipart/"
         self._age = age
 
@@ -75,6 +76,8 @@ class Orphans:
         """Whether what the note speaks of is gone now."""
         try:
             named = json.loads(await self._calls.get(note))
+            if not str(named["object"]).startswith(self._prefix):
+                raise ValueError("not below the prefix")
             await self._calls.abort(named["object"], named["upload"])
         except (ValueError, KeyError, TypeError):
             _log.warning("%s is no note of a multipart upload; removed", encoded(note, "/"))

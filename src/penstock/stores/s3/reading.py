@@ -7,6 +7,7 @@ from typing import Final
 
 import aiohttp
 
+from penstock.stores.s3.calls import Calls
 from penstock.stores.s3.client import Call, Client
 from penstock.stores.s3.documents import bare
 from penstock.stores.s3.trouble import Broken, Refused, changed
@@ -39,6 +40,9 @@ async def read(
             if error.status == 404 and reading.begun:
                 raise changed(key) from error
             if error.status == 416:
+                # What was there is not any more; or nothing was, where it began.
+                if reading.begun or (etag and (await Calls(client).head(name)).etag != etag):
+                    raise changed(key) from error
                 return
             failures = 1 if reading.at > at else failures + 1
             await client.pause(error, failures)

@@ -27,6 +27,9 @@ class Credentials(NamedTuple):
     secret_key: str
     token: str | None = None
 
+    def __repr__(self) -> str:
+        return f"Credentials({self.access_key!r}, …)"
+
 
 def encoded(text: str, safe: str = "") -> str:
     """URI-encoded as S3 canonicalises: every byte but ``A-Za-z0-9-._~``."""

@@ -107,9 +107,12 @@ class Spool:
         self._budget.give_back(self._room)
         self._room = 0
         if self._fd is not None:
-            # Freeing a large file takes the disk a while.
-            self._pool.submit(os.close, self._fd)
-            self._fd = None
+            fd, self._fd = self._fd, None
+            try:
+                # Freeing a large file takes the disk a while.
+                self._pool.submit(os.close, fd)
+            except RuntimeError:  # the store was closed
+                os.close(fd)
 
     def _has_room(self) -> bool:
         if len(self._memory) <= self._room:

@@ -25,13 +25,12 @@ from penstock.stores.interface import (
 )
 from penstock.stores.keys import RESERVED, check_prefix
 from penstock.stores.local_writer import condition_text
-from penstock.stores.s3 import listing, reading
+from penstock.stores.s3 import guarding, listing, reading
 from penstock.stores.s3.abilities import Abilities, probe
 from penstock.stores.s3.budget import Budget
 from penstock.stores.s3.calls import Calls, Head
 from penstock.stores.s3.client import Client
 from penstock.stores.s3.credentials import Chain
-from penstock.stores.s3.guarding import turn
 from penstock.stores.s3.options import S3Options, place_of
 from penstock.stores.s3.orphans import Orphans
 from penstock.stores.s3.shared import Shared, for_caller
@@ -152,13 +151,14 @@ class S3Store:
     async def delete(self, key: str, *, condition: Condition = ALWAYS) -> None:
         name = self.shared.name_of(key)
         with for_caller(key):
-            async with turn(self.shared, key, condition):
+            async with self.shared.turns.at(key):
                 etag = (await self.shared.calls.head(name)).etag
                 if not condition.allows(etag):
                     raise PreconditionFailed(condition_text(key, condition), key=key)
                 obeys = condition != ALWAYS and (await self.abilities()).delete_if_match
-                await self.shared.calls.delete(name, {"If-Match": f'"{etag}"'} if obeys else {})
-        await in_thread(self.shared.book.forget, key)
+                fields = {"If-Match": f'"{etag}"'} if obeys else {}
+                await guarding.delete(self.shared, name, fields)
+                await in_thread(self.shared.book.forget, key)
 
     async def checksum(self, key: str, *, etag: str | None = None) -> FileInfo:
         info = await self.stat(key)

@@ -1,5 +1,6 @@
 """A file on its way into S3."""
 
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Final, Self
@@ -11,7 +12,7 @@ from penstock.octets.sniffing import FIRST, content_type_of_bytes
 from penstock.stores.batches import Batches
 from penstock.stores.interface import ALWAYS, Checksum, Condition, Facts, FileInfo
 from penstock.stores.s3.calls import SHA256, UNTYPED, WRITE, Head
-from penstock.stores.s3.guarding import guarded, turn
+from penstock.stores.s3.guarding import guarded
 from penstock.stores.s3.multipart import Multipart, expected_etag, integrity_fields
 from penstock.stores.s3.parts import part_size, spans
 from penstock.stores.s3.shared import Shared, for_caller
@@ -45,6 +46,8 @@ class S3Writer:
 
     async def write(self, data: bytes) -> None:
         with for_caller(self._key):
+            if self._multipart is not None:
+                await self._multipart.renew()
             await self._batches.put(data)
             if len(self._first) < FIRST:
                 self._first += data[: FIRST - len(self._first)]
@@ -134,7 +137,7 @@ class S3Writer:
     async def _publish(self, key: str, name: str, facts: Facts, condition: Condition) -> FileInfo:
         stored = False
         try:
-            async with turn(self._shared, key, condition):
+            async with self._shared.turns.at(key):
                 head = await self._make_visible(key, name, facts, condition)
             stored = True
         finally:
@@ -175,21 +178,31 @@ class S3Writer:
 
     async def _last_step(self, name: str, facts: Facts, guard: Mapping[str, str]) -> str:
         if self._multipart is not None:
-            return await self._multipart.complete(guard, Integrity(self._digester.crc32, None))
+            whole = Integrity(self._digester.crc32, None)
+            return await self._multipart.complete(guard, whole, self._digester.size)
         summed = (await self._shared.abilities()).crc32
         size = self._spool.size
+        if size != self._digester.size:
+            raise PenstockError("a part of the file went missing; store it again")
         integrity = Integrity(self._digester.crc32, None)
         if not summed:
             work = partial(self._spool.integrity, 0, size, md5=True)
             integrity = await to_the_end(in_pool(self._shared.pool, work))
         headers = {**self._fields(facts), **integrity_fields(integrity), **guard}
         body = partial(self._spool.read, 0, size) if size else b""
-        self._etag = await expected_etag(self._shared, integrity)
+        self._etag = await expected_etag(self._shared, integrity, part=False)
         return await self._shared.calls.put(name, headers, body, size, etag=self._etag)
 
     async def _head(self, name: str, etag: str) -> Head:
         """What is stored now, which tells the time; by its ETag it is this write's."""
-        head = await self._shared.calls.head(name)
+        try:
+            head = await self._shared.calls.head(name)
+        except (Refused, Broken) as error:
+            # It is stored, whatever becomes of this question; or was, and somebody removed it.
+            removed = isinstance(error, Refused) and error.absent
+            now = int(time.time()) * 1_000_000_000
+            write = None if removed else self._token
+            return Head(self._digester.size, now, etag, None, None, None, write)
         if head.write == self._token:
             return head
         # Somebody replaced it already.
