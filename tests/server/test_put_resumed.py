@@ -1,5 +1,6 @@
 """Plain PUTs that break: what arrived is kept, and any protocol goes on with it."""
 
+import asyncio
 import io
 import json
 import os
@@ -41,6 +42,13 @@ async def uploads(api: Api, key: str = "a") -> list[dict[str, Any]]:
     _, body = await api.call("GET", f"/v1/uploads?key={key}")
     found: list[dict[str, Any]] = json.loads(body)["uploads"]
     return found
+
+
+async def begun(api: Api) -> None:
+    """Wait until a PUT has become an upload; before that nothing of it is kept."""
+    async with asyncio.timeout(30):
+        while not await api.services.uploads.open_for("a"):
+            await asyncio.sleep(0.01)
 
 
 async def broken(api: Api) -> str:
@@ -124,7 +132,7 @@ async def test_the_type_and_the_condition_of_the_put_still_count(api: Api) -> No
             Content_Type="image/png",
             If_None_Match="*",
         )
-        assert await eventually(lambda: api.services.traffic.transfers == 1)
+        await begun(api)
     assert await eventually(lambda: api.services.traffic.transfers == 0)
 
     (upload,) = await api.services.uploads.open_for("a")
@@ -254,7 +262,7 @@ async def test_an_announced_digest_counts_for_what_is_resumed(api: Api) -> None:
             Content_Length=str(len(WHOLE)),
             Content_Digest=digest(WHOLE),
         )
-        assert await eventually(lambda: api.services.traffic.transfers == 1)
+        await begun(api)
     assert await eventually(lambda: api.services.traffic.transfers == 0)
     (upload,) = await uploads(api)
     rest = bytes(len(WHOLE) - upload["offset"])
