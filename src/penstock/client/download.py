@@ -20,6 +20,7 @@ from penstock.client.opening import Opening
 from penstock.client.origin import Origin
 from penstock.client.part_file import PartFile
 from penstock.client.progress import Progress, no_progress
+from penstock.client.retry import MAX_CHANGES, thinking_seconds
 from penstock.client.ticking import every
 from penstock.errors import (
     DigestMismatch,
@@ -34,10 +35,7 @@ from penstock.octets.digests import Digester
 from penstock.octets.intervals import Intervals
 from penstock.threads import use_in_thread
 
-MAX_CHANGES = 5
 SAVE_SECONDS = 2.0
-# How fast a server surely gets through a file that it must digest before it answers.
-SLOWEST_DISK = 20e6
 TELL_SECONDS = 0.1
 
 
@@ -384,9 +382,8 @@ class Download:
         asked = {"Want-Repr-Digest": "sha-256=10", "If-Match": str(version.etag)}
         while True:
             try:
-                headers = await self._origin.head(
-                    asked, thinking=(version.size or 0) / SLOWEST_DISK
-                )
+                thinking = thinking_seconds(version.size)
+                headers = await self._origin.head(asked, thinking=thinking)
                 return replace(version, sha256=sha256_of(headers))
             except PreconditionFailed as error:
                 changed = f"{self._origin.name} changed while it was fetched"

@@ -10,6 +10,7 @@ from penstock.client.answers import Version, content_range, sha256_of
 from penstock.client.carrying import readable_version
 from penstock.client.http import Http
 from penstock.client.progress import Progress
+from penstock.client.retry import MAX_CHANGES
 from penstock.client.sinks import Sink
 from penstock.errors import (
     DigestMismatch,
@@ -22,7 +23,6 @@ from penstock.errors import (
     SourceChanged,
 )
 
-MAX_CHANGES = 5
 UNKNOWN = Version(etag=None, size=None)
 
 

@@ -17,12 +17,9 @@ from penstock.client.address import REDIRECTS, Moved
 from penstock.client.lanes import CONNECT_SECONDS, Lanes
 from penstock.client.pace import Pace
 from penstock.client.problems import error_of
-from penstock.client.retry import Backoff
+from penstock.client.retry import Backoff, thinking_seconds
 from penstock.errors import BadRequest, NotFound, PenstockError, ServerUnavailable
 from penstock.stores.keys import check_key
-
-# How fast a server surely gets through a file that it must make durable or hash before it answers.
-SLOWEST_DISK = 20e6
 
 
 class Http:
@@ -115,7 +112,7 @@ class Http:
 
     def answer_seconds(self, size: int | None) -> float:
         """How long the server may think about a body of ``size`` bytes before it answers."""
-        return self.timeout + (size or 0) / SLOWEST_DISK
+        return self.timeout + thinking_seconds(size)
 
     @asynccontextmanager
     async def request(

@@ -5,9 +5,8 @@ from contextlib import suppress
 
 from penstock.client.answers import FileInfo, Page, understood
 from penstock.client.http import Http, json_of
+from penstock.client.retry import MAX_CHANGES
 from penstock.errors import NotFound, PreconditionFailed, SourceChanged
-
-MAX_CHANGES = 5
 
 
 async def pages(http: Http, prefix: str, delimiter: str) -> AsyncGenerator[Page, None]:

@@ -9,6 +9,17 @@ FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 LONGEST_ASKED_WAIT = 120.0
 
+MAX_CHANGES = 5
+"""So often may a source change while it is fetched or asked about."""
+
+# How fast a server surely gets through a file that it must make durable or hash before it answers.
+_SLOWEST_DISK = 20e6
+
+
+def thinking_seconds(size: int | None) -> float:
+    """How much longer than usual a server may take to answer about a body of ``size`` bytes."""
+    return (size or 0) / _SLOWEST_DISK
+
 
 def is_temporary(error: PenstockError) -> bool:
     """Whether the same request may succeed later."""

@@ -60,11 +60,6 @@ class Spool:
         """Bytes taken so far."""
         return self._filed + len(self._memory)
 
-    @property
-    def is_in_memory(self) -> bool:
-        """Whether there is no file yet."""
-        return self._fd is None
-
     async def append(self, data: bytes | memoryview) -> None:
         """Take the next bytes.
 
