@@ -112,10 +112,11 @@ class Settings(BaseSettings):
         default=16, description="remote files asked at once before a ZIP of them is begun"
     )
     remote_connections: PositiveInt = Field(
-        default=4, description="connections to remote files for each ZIP"
+        default=4, description="connections to remote files, and to S3, for each ZIP"
     )
     remote_lookahead: ByteSize = Field(
-        default=ByteSize(4 * MIB), description="bytes read ahead of remote files for each ZIP"
+        default=ByteSize(4 * MIB),
+        description="bytes read ahead of remote files, and of files in S3, for each ZIP",
     )
     remote_tries: PositiveInt = Field(
         default=5, description="tries in a row without a byte after which a remote file is given up"

@@ -422,6 +422,21 @@ async def test_what_is_no_url(client: Client, target: Path, url: str) -> None:
         await client.download(url, target)
 
 
+async def test_an_error_of_the_progress_is_not_lost(
+    client: Client, source: Source, target: Path
+) -> None:
+    url = served(source, always=throttle(16 * MIB))
+    told: list[int] = []
+
+    def fails_once(done: int, total: int | None) -> None:
+        told.append(done)
+        if len(told) == 2:
+            raise RuntimeError("no place for the bar")
+
+    with pytest.raises(RuntimeError, match="no place"):
+        await client.download(url, target, progress=fails_once)
+
+
 async def test_what_has_come_can_be_read_meanwhile(
     lanes: Lanes, source: Source, target: Path
 ) -> None:

@@ -7,7 +7,10 @@ from contextlib import asynccontextmanager
 
 @asynccontextmanager
 async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Do ``work`` every so many seconds while the block runs. An error of it ends only that."""
+    """Do ``work`` every so many seconds while the block runs.
+
+    If it fails it is not done again, and its error is raised at the end of the block.
+    """
 
     async def tick() -> None:
         while True:
@@ -19,4 +22,6 @@ async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIte
         yield
     finally:
         ticking.cancel()
-        await asyncio.gather(ticking, return_exceptions=True)
+        (ended,) = await asyncio.gather(ticking, return_exceptions=True)
+    if isinstance(ended, Exception):
+        raise ended
