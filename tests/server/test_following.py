@@ -34,6 +34,13 @@ BIG = os.urandom(24 * MIB)
 Begin = Callable[[Api], AbstractAsyncContextManager[Sending]]
 
 
+async def arrives(api: Api) -> None:
+    """Wait until a PUT has become an upload; before that there is nothing to follow."""
+    async with asyncio.timeout(30):
+        while not await api.services.uploads.open_for("file.bin"):
+            await asyncio.sleep(0.01)
+
+
 async def is_followed(api: Api, readers: int = 1) -> bool:
     """Whether so many transfers are under way."""
     return await eventually(lambda: api.services.traffic.transfers >= readers)
@@ -93,7 +100,7 @@ async def test_what_came_of_a_request_that_still_sends_is_seen(
 ) -> None:
     async with begin_request(api) as writer:
         await writer.send(BIG[:MIB])
-        assert await is_followed(api)
+        await arrives(api)
         async with follow(api.port) as follower:
             first = await follower.has(MIB)
             await writer.send(BIG[MIB:])
@@ -245,7 +252,7 @@ async def test_a_reader_is_cut_when_the_upload_is_deleted(api: Api) -> None:
 async def test_a_reader_is_cut_when_a_request_under_way_is_ended_by_a_delete(api: Api) -> None:
     async with tus(api) as writer:
         await writer.send(BIG[:MIB])
-        assert await is_followed(api)
+        await arrives(api)
         async with follow(api.port) as follower:
             await follower.has(MIB)
             (upload,) = await api.services.uploads.open_for("file.bin")
@@ -278,7 +285,7 @@ async def test_a_put_that_is_not_what_was_announced_never_looks_whole(api: Api) 
     digest = sha256_field(b"other")
     async with sending(api.port, "PUT", path, len(BIG), Repr_Digest=digest) as writer:
         await writer.send(BIG[:MIB])
-        assert await is_followed(api)
+        await arrives(api)
         async with follow(api.port) as follower:
             await writer.send(BIG[MIB:])
             status = await writer.end()
@@ -292,7 +299,7 @@ async def test_a_reader_is_cut_when_the_file_may_not_be_stored(api: Api) -> None
     path = "/v1/files/file.bin"
     async with sending(api.port, "PUT", path, len(BIG), If_None_Match="*") as writer:
         await writer.send(BIG[:MIB])
-        assert await is_followed(api)
+        await arrives(api)
         async with follow(api.port) as follower:
             await api.put("file.bin", b"another was quicker")
             await writer.send(BIG[MIB:])
@@ -392,7 +399,7 @@ async def test_a_reader_who_is_late_gets_the_file_that_was_replaced_and_removed_
 async def test_what_is_gone_on_with_by_another_request_is_followed_on(api: Api) -> None:
     async with tus(api) as writer:
         await writer.send(BIG[:MIB])
-        assert await is_followed(api)
+        await arrives(api)
         async with follow(api.port) as follower:
             await follower.has(MIB)
             (upload,) = await api.services.uploads.open_for("file.bin")
