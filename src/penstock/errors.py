@@ -6,6 +6,7 @@ PenstockError
 │   ├── BodyIncomplete       400  fewer bytes came than were announced
 │   ├── DigestMismatch       400  the bytes are not the ones the digest speaks of
 │   └── LengthMismatch       400  an upload was told another length before
+├── LoginNeeded              401  nobody is logged in, or with a wrong password
 ├── Forbidden                403  another web site's page asks for a change
 │   └── RemoteRefused        403  a remote URL leads where this server must not go
 ├── NotFound                 404  no such file, selection or page
@@ -25,6 +26,7 @@ PenstockError
 ├── ExpectationFailed        417
 ├── Superseded               423  another request goes on with the same upload
 ├── SourceFailed             424  a remote file cannot be had
+├── TooManyAttempts          429  too many wrong passwords came from one address
 ├── ChecksumMismatch         460  the bytes of one request are not those of its checksum (tus)
 ├── SourceChanged            500  a file changed while it was being sent
 ├── MissingExtra             500  an optional dependency is not installed
@@ -112,6 +114,12 @@ class DigestMismatch(BadRequest):
 
 class LengthMismatch(BadRequest):
     code = "inconsistent-length"
+
+
+class LoginNeeded(PenstockError):
+    code = "login-needed"
+    status = 401
+    exit_code = Exit.REFUSED
 
 
 class Forbidden(PenstockError):
@@ -228,6 +236,13 @@ class SourceFailed(PenstockError):
     passing = False
     pause: float | None = None
     resumable = True
+
+
+class TooManyAttempts(PenstockError):
+    code = "too-many-attempts"
+    status = 429
+    exit_code = Exit.TEMPORARY
+    retryable = True
 
 
 class ChecksumMismatch(PenstockError):

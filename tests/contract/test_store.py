@@ -231,6 +231,15 @@ async def test_a_scan_gives_every_file_once_in_key_order(store: Store) -> None:
     assert scanned == names
 
 
+async def test_a_folder_with_files_is_no_empty_one(store: Store) -> None:
+    for name in ["d/e/1", "d/e0", "f"]:
+        await put(store, name, b"x")
+
+    scanned = [info.key async for batch in store.scan(folders=True) for info in batch]
+
+    assert scanned == ["d/e/1", "d/e0", "f"]
+
+
 async def test_listed_files_carry_what_stat_says(store: Store) -> None:
     written = await put(store, "a", b"x", content_type="text/x-test")
 

@@ -121,6 +121,21 @@ async def test_empty_folders_are_in_no_listing(store: LocalStore, root: Path) ->
     assert (page.files, page.prefixes) == ([], [])
 
 
+async def test_empty_folders_are_found_if_they_are_asked_for(store: LocalStore, root: Path) -> None:
+    for name in ("d/b", "d/c", "d.x/y", "a"):
+        (root / name).mkdir(parents=True)
+    (root / "d/b.txt").write_bytes(b"x")
+    (root / "d/b/link").symlink_to("/etc")
+
+    found = [info async for infos in store.scan(folders=True) for info in infos]
+    below = [info.key async for infos in store.scan("d/c", folders=True) for info in infos]
+
+    assert [info.key for info in found] == ["a/", "d.x/y/", "d/b.txt", "d/b/", "d/c/"]
+    assert [info.size for info in found] == [0, 0, 1, 0, 0]
+    assert below == ["d/c/"]
+    assert [info.key async for infos in store.scan() for info in infos] == ["d/b.txt"]
+
+
 async def test_a_file_that_shrinks_while_it_is_read_is_an_error(
     store: LocalStore, root: Path
 ) -> None:

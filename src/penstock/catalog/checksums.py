@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from sqlalchemy import Engine, delete, insert, select, true
@@ -73,6 +73,26 @@ class SqlChecksums:
             connection.execute(delete(checksums).where(checksums.c.key == key, stale))
             connection.execute(insert(checksums), row)
         self._remember((key, etag), facts)
+
+    def put_crc32s(self, crc32s: Sequence[tuple[str, str, int]]) -> None:
+        known = self.get_many((key, etag) for key, etag, _ in crc32s)
+        rows = [
+            {
+                "key": key,
+                "etag": etag,
+                **known.get(key, NOTHING_KNOWN)._replace(crc32=value)._asdict(),
+            }
+            for key, etag, value in crc32s
+        ]
+        with self._engine.begin() as connection:
+            for at in range(0, len(rows), _KEYS_PER_QUERY):
+                some = rows[at : at + _KEYS_PER_QUERY]
+                stale = checksums.c.key.in_([row["key"] for row in some])
+                connection.execute(delete(checksums).where(stale))
+                connection.execute(insert(checksums), some)
+        with self._lock:
+            for key, etag, _ in crc32s:
+                self._recent.pop((key, etag), None)
 
     def forget(self, key: str) -> None:
         with self._engine.begin() as connection:

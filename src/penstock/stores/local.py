@@ -136,9 +136,12 @@ class LocalStore:
         wanted = Wanted(check_prefix(prefix), after, delimiter)
         return await in_thread(self._list, wanted, limit)
 
-    async def scan(self, prefix: str = "") -> AsyncGenerator[Sequence[FileInfo], None]:
+    async def scan(
+        self, prefix: str = "", *, folders: bool = False
+    ) -> AsyncGenerator[Sequence[FileInfo], None]:
         # One walk, resumed batch by batch: no folder is read twice.
-        found = await in_thread(walk, self._root.fd, Wanted(check_prefix(prefix), "", ""))
+        wanted = Wanted(check_prefix(prefix), "", "", empty_folders=folders)
+        found = await in_thread(walk, self._root.fd, wanted)
         try:
             while infos := await use_in_thread(self._described, found, _BATCH):
                 yield infos

@@ -13,11 +13,15 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which keys a walk is after: those that start with ``prefix`` and come after ``after``."""
+    """Which keys a walk is after: those that start with ``prefix`` and come after ``after``.
+
+    ``empty_folders`` are found too if asked for; that goes with neither of the other two.
+    """
 
     prefix: str
     after: str
     delimiter: str
+    empty_folders: bool = False
 
     def wants(self, key: str) -> bool:
         return key.startswith(self.prefix) and key > self.after
@@ -39,7 +43,8 @@ Found = tuple[str, os.stat_result | None]
 def walk(root: int, wanted: Wanted) -> Generator[Found, None, None]:
     """Keys with their status, and common prefixes with ``None``, in bytewise key order.
 
-    Symbolic links, special files and names that cannot be keys are passed over.
+    Empty folders have a status, and a slash at the end. Symbolic links, special files and names
+    that cannot be keys are passed over.
     """
     fd = os.open(".", _FOLDER, dir_fd=root)
     return _walk(fd, "", wanted)
@@ -48,7 +53,10 @@ def walk(root: int, wanted: Wanted) -> Generator[Found, None, None]:
 def _walk(fd: int, folder: str, wanted: Wanted) -> Generator[Found, None, None]:
     """Walk one folder; owns and closes ``fd``."""
     try:
-        for name, is_folder in _children(fd, folder):
+        children = _children(fd, folder)
+        if not children and folder and wanted.empty_folders and wanted.wants(folder):
+            yield from _empty_folder(fd, folder)
+        for name, is_folder in children:
             key = folder + name
             if not is_folder:
                 if wanted.wants(key):
@@ -81,6 +89,14 @@ def _file(folder: int, key: str) -> Iterator[Found]:
     except (BadKey, FileNotFoundError):
         return
     yield key, found
+
+
+def _empty_folder(fd: int, key: str) -> Iterator[Found]:
+    try:
+        check_key(key[:-1])
+    except BadKey:
+        return
+    yield key, os.fstat(fd)
 
 
 def _subfolder(parent: int, key: str, wanted: Wanted) -> Iterator[Found]:

@@ -192,10 +192,10 @@ def etag_of(status: os.stat_result) -> str:
 
 
 def file_info(key: str, status: os.stat_result, etag: str, facts: Facts) -> FileInfo:
-    """What a file's status and the checksum book say of it."""
+    """What a file's status and the checksum book say of it, or an empty folder's status."""
     return FileInfo(
         key,
-        status.st_size,
+        0 if key.endswith("/") else status.st_size,
         status.st_mtime_ns,
         etag,
         facts.content_type,

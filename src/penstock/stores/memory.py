@@ -74,7 +74,10 @@ class MemoryStore:
                 files.append(self._files[key][0])
         return Page(files, prefixes, next=None)
 
-    async def scan(self, prefix: str = "") -> AsyncGenerator[Sequence[FileInfo], None]:
+    async def scan(
+        self, prefix: str = "", *, folders: bool = False
+    ) -> AsyncGenerator[Sequence[FileInfo], None]:
+        # A folder is here as long as a file is in it: none is empty.
         yield (await self.list(prefix, limit=len(self._files) + 1)).files
 
     async def delete(self, key: str, *, condition: Condition = ALWAYS) -> None:

@@ -4,7 +4,9 @@ Nothing here depends on the clock, the machine or the run: the same entries in t
 the same ZIP, which is what lets a download resume.
 """
 
+from array import array
 from collections.abc import Iterator, Sequence
+from copy import copy
 from itertools import chain
 
 from isal.isal_zlib import crc32, crc32_combine
@@ -45,6 +47,23 @@ class Plan:
         self.etag = "z1-" + columns.sha256() if self._geometry else None
         self.layout = _layout(columns.worst)
         self.renames = renames
+
+    def with_crc32s(self, crc32s: "array[int]") -> "Plan":
+        """The same ZIP of stored members with these CRC-32s, one for each, in place of its own.
+
+        A CRC-32 is read when a header that holds it is made, so it may be put into the array as
+        late as that. The etag stays that of this plan: give the entries of this one all the CRC-32
+        0, and it names the ZIP by everything else.
+
+        Raises ValueError unless all members are stored and there is one CRC-32 for each.
+        """
+        if self.layout is not Layout.STORED or len(crc32s) != len(self):
+            raise ValueError("there must be one CRC-32 for each of the members, all stored")
+        plan = copy(self)
+        plan._columns = copy(self._columns)
+        plan._columns.crc32s = crc32s
+        plan._crc32 = None
+        return plan
 
     def __len__(self) -> int:
         return len(self._columns)
