@@ -16,11 +16,14 @@ from penstock.stores.s3.credentials import Chain
 from penstock.stores.s3.options import place_of
 from penstock.stores.s3.store import S3Store
 from penstock.stores.s3.trouble import Refused
-from tests.s3.servers import KINDS, S3Server, Unavailable, running
+from tests.s3.servers import KINDS, QUICK, S3Server, Unavailable, running
 
 OpenS3 = Callable[..., Awaitable[S3Store]]
 
 _abilities: dict[str, Abilities] = {}
+
+quick = pytest.mark.parametrize("s3_server", QUICK, indirect=True, scope="session")
+"""Runs a test on the quicker server alone: what it shows is ours, and no server differs in it."""
 
 
 @pytest.fixture(scope="session", params=KINDS)

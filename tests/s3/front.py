@@ -13,7 +13,7 @@ import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import aiohttp
 from aiohttp import web
@@ -32,6 +32,15 @@ class Seen:
     headers: dict[str, str]
 
 
+class Answered(NamedTuple):
+    """What S3 said to a request; ``sent`` and ``received`` are the bytes of the bodies."""
+
+    seen: Seen
+    status: int
+    sent: int
+    received: int
+
+
 Kind = Callable[[Seen], bool]
 Act = Callable[["Exchange"], Awaitable[web.StreamResponse]]
 
@@ -44,6 +53,16 @@ def PUT(seen: Seen) -> bool:
 def PART(seen: Seen) -> bool:
     """UploadPart."""
     return seen.method == "PUT" and "partNumber" in seen.query
+
+
+def COPY(seen: Seen) -> bool:
+    """UploadPartCopy."""
+    return "x-amz-copy-source" in seen.headers
+
+
+def SENT(seen: Seen) -> bool:
+    """UploadPart, and no UploadPartCopy."""
+    return PART(seen) and not COPY(seen)
 
 
 def COMPLETE(seen: Seen) -> bool:
@@ -59,6 +78,11 @@ def GET(seen: Seen) -> bool:
 def LIST(seen: Seen) -> bool:
     """ListObjectsV2."""
     return seen.method == "GET" and "list-type" in seen.query
+
+
+def LIST_PARTS(seen: Seen) -> bool:
+    """ListParts."""
+    return seen.method == "GET" and "uploadId" in seen.query
 
 
 def CREATE(seen: Seen) -> bool:
@@ -113,6 +137,7 @@ class Front:
         self._wrong: list[tuple[Kind, Act]] = []
         self.url = ""
         self.seen: list[Seen] = []
+        self.answered: list[Answered] = []
 
     def wrong(self, kind: Kind, act: Act, times: int = 1) -> None:
         """The next requests of that kind go wrong."""
@@ -138,18 +163,27 @@ class Front:
         ) as response:
             left_out = ("transfer-encoding", "connection", "date")
             headers = {n: v for n, v in response.headers.items() if n.lower() not in left_out}
-            return response.status, headers, await response.read()
+            answer = await response.read()
+            self.answered.append(
+                Answered(seen_of(request), response.status, len(body), len(answer))
+            )
+            return response.status, headers, answer
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        path, _, query = request.raw_path.partition("?")
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        seen = Seen(request.method, path, query, headers)
+        seen = seen_of(request)
         self.seen.append(seen)
         for number, (kind, act) in enumerate(self._wrong):
             if kind(seen):
                 del self._wrong[number]
                 return await act(Exchange(self, request))
         return as_answer(request, *await self.forward(request))
+
+
+def seen_of(request: web.BaseRequest) -> Seen:
+    """A request as it is kept."""
+    path, _, query = request.raw_path.partition("?")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Seen(request.method, path, query, headers)
 
 
 def as_answer(
@@ -182,6 +216,19 @@ def reset_request(after: int) -> Act:
             if came >= after:
                 break
         exchange.reset()
+
+    return act
+
+
+def then(afterwards: Callable[[], None]) -> Act:
+    """S3 does what it is asked; then something else happens, and nobody hears of the answer."""
+
+    async def act(exchange: Exchange) -> web.StreamResponse:
+        await exchange.passed()
+        await asyncio.to_thread(afterwards)
+        if exchange.request.transport is not None:  # else who asked is gone
+            exchange.reset()
+        raise ConnectionResetError
 
     return act
 

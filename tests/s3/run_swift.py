@@ -41,7 +41,8 @@ _FILTERS = {
     "gatekeeper": "",
     "listing_formats": "",
     "bulk": "",
-    "s3api": "location = us-east-1\nmax_upload_part_num = 10000\ns3_acl = false\n",
+    "s3api": "location = us-east-1\nmax_upload_part_num = 10000\ns3_acl = false\n"
+    "cors_preflight_allow_origin = *\n",
     "tempauth": "user_test_test = testtest .admin\n",
     "copy": "",
     "slo": "",
@@ -58,6 +59,9 @@ pipeline = {" ".join(_FILTERS)} proxy-server
 use = egg:swift#proxy
 allow_account_management = true
 account_autocreate = true
+cors_allow_origin = *
+cors_expose_headers = etag
+strict_cors_mode = false
 """
     + "".join(f"[filter:{name}]\nuse = egg:swift#{name}\n{more}" for name, more in _FILTERS.items())
 )

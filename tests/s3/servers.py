@@ -25,7 +25,8 @@ from urllib.parse import urlsplit
 from penstock.stores.s3.options import S3Options
 
 NAMED = os.environ.get("PENSTOCK_TEST_S3_URL", "")
-KINDS = ["swift", "ministack", *(["named"] if NAMED else [])]
+QUICK = ["ministack", *(["named"] if NAMED else [])]
+KINDS = ["swift", *QUICK]
 
 _HERE = Path(__file__).parent
 _INSTALL_SECONDS = 80

@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock.stores.s3.documents import completed_etag
+from penstock.stores.s3.documents import Part, complete_request, completed_etag, parse
 from penstock.stores.s3.trouble import Refused
 
 
@@ -32,3 +32,12 @@ def test_an_error_with_status_200_is_the_one_that_it_names(
         completed_etag(f"<Error><Code>{code}</Code></Error>".encode())
 
     assert (raised.value.status, raised.value.passing) == (status, passing)
+
+
+def test_what_is_told_of_parts_is_escaped() -> None:
+    root = parse(complete_request([Part(1, "a<&>b"), Part(2, "c", "AAAA+w==")]))
+
+    assert [[field.text for field in part] for part in root] == [
+        ["1", '"a<&>b"'],
+        ["2", '"c"', "AAAA+w=="],
+    ]

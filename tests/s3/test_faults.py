@@ -19,7 +19,7 @@ from penstock.stores.s3.orphans import Orphans
 from penstock.stores.s3.store import S3Store
 from tests.eventually import eventually
 from tests.s3.files import MIB, content, get, keys, put
-from tests.s3.fixtures import OpenS3
+from tests.s3.fixtures import OpenS3, quick
 from tests.s3.front import (
     COMPLETE,
     CREATE,
@@ -63,6 +63,7 @@ async def far(open_s3: OpenS3, front: Front) -> S3Store:
     return await open_s3(to=front.url)
 
 
+@quick
 @pytest.mark.parametrize("size", [None, len(PARTS)])
 async def test_errors_that_pass_are_tried_again(
     far: S3Store, front: Front, size: int | None
@@ -76,6 +77,7 @@ async def test_errors_that_pass_are_tried_again(
     assert await get(far, "a") == PARTS
 
 
+@quick
 async def test_slow_down_makes_for_fewer_requests_at_once(far: S3Store, front: Front) -> None:
     before = far.pace.bound
     front.wrong(PUT, error(503, "SlowDown"))
@@ -85,6 +87,7 @@ async def test_slow_down_makes_for_fewer_requests_at_once(far: S3Store, front: F
     assert far.pace.bound < before
 
 
+@quick
 @pytest.mark.parametrize(
     ("act", "skipped"),
     [
@@ -113,6 +116,7 @@ async def test_what_fails_in_passing_does_not_tell_what_a_server_can_do(
     assert await store.abilities() == known
 
 
+@quick
 @pytest.mark.parametrize("after", [0, 3 * MIB])
 async def test_a_part_that_breaks_off_is_sent_again(far: S3Store, front: Front, after: int) -> None:
     front.wrong(PART, reset_request(after), times=2)
@@ -149,6 +153,7 @@ async def test_an_etag_that_is_not_that_of_the_bytes_has_them_sent_again(
     assert front.count(kind) == (3 if kind is PART else 2)
 
 
+@quick
 async def test_a_read_that_breaks_off_goes_on_with_the_same_version(
     far: S3Store, front: Front
 ) -> None:
@@ -165,6 +170,7 @@ async def test_a_read_that_breaks_off_goes_on_with_the_same_version(
     assert asked[-1].headers["range"].endswith(f"-{len(PARTS) - 8}")
 
 
+@quick
 async def test_a_read_never_joins_two_versions(far: S3Store, front: Front) -> None:
     await put(far, "a", PARTS)
     front.wrong(GET, cut_answer(3 * MIB))
@@ -178,6 +184,7 @@ async def test_a_read_never_joins_two_versions(far: S3Store, front: Front) -> No
             pass
 
 
+@quick
 async def test_a_server_that_does_not_obey_if_match_is_found_out(
     far: S3Store, front: Front
 ) -> None:
@@ -189,6 +196,7 @@ async def test_a_server_that_does_not_obey_if_match_is_found_out(
             pass
 
 
+@quick
 async def test_a_range_that_is_another_one_than_asked_for_is_not_taken(
     far: S3Store, front: Front
 ) -> None:
@@ -224,6 +232,7 @@ async def test_another_write_is_not_taken_for_one_whose_answer_was_lost(
     assert await get(store, "a") == b"theirs"
 
 
+@quick
 async def test_an_error_that_comes_with_status_200_is_an_error(far: S3Store, front: Front) -> None:
     front.wrong(COMPLETE, error(200, "InternalError"))
 
@@ -233,6 +242,7 @@ async def test_an_error_that_comes_with_status_200_is_an_error(far: S3Store, fro
     assert await get(far, "a") == PARTS
 
 
+@quick
 async def test_what_fails_for_good_leaves_nothing(
     open_s3: OpenS3, front: Front, store: S3Store, s3_server: S3Server, prefix: str
 ) -> None:
@@ -247,6 +257,7 @@ async def test_what_fails_for_good_leaves_nothing(
     assert far.waiting_bytes == 0
 
 
+@quick
 async def test_a_server_that_stays_slow_makes_the_store_busy(open_s3: OpenS3, front: Front) -> None:
     far = await open_s3(to=front.url, tries=2)
     front.wrong(HEAD, error(503, "SlowDown"), times=100)
@@ -255,6 +266,7 @@ async def test_a_server_that_stays_slow_makes_the_store_busy(open_s3: OpenS3, fr
         await far.stat("a")
 
 
+@quick
 async def test_what_is_refused_is_not_tried_again(far: S3Store, front: Front) -> None:
     front.wrong(GET, error(403, "AccessDenied"), times=100)
 
@@ -264,6 +276,7 @@ async def test_what_is_refused_is_not_tried_again(far: S3Store, front: Front) ->
     assert front.count(GET) == 1
 
 
+@quick
 async def test_retries_have_a_budget(open_s3: OpenS3, front: Front) -> None:
     far = await open_s3(to=front.url, tries=1_000)
     far.retries.spend(490.0)
@@ -275,6 +288,7 @@ async def test_retries_have_a_budget(open_s3: OpenS3, front: Front) -> None:
     assert front.count(GET) == 3
 
 
+@quick
 async def test_nobody_is_there(open_s3: OpenS3) -> None:
     gone = await open_s3(to="http://127.0.0.1:9", tries=2)
 
@@ -284,6 +298,7 @@ async def test_nobody_is_there(open_s3: OpenS3) -> None:
         await gone.check()
 
 
+@quick
 async def test_a_read_whose_file_became_shorter_is_not_taken_for_complete(
     far: S3Store, front: Front
 ) -> None:
@@ -312,6 +327,7 @@ async def test_a_range_beyond_another_version_is_not_taken_for_an_empty_one(
     assert [_ async for _ in far.read("a", 5, 9, etag=new.etag)] == []
 
 
+@quick
 async def test_a_write_is_stored_though_nothing_is_told_of_it_afterwards(
     open_s3: OpenS3, front: Front
 ) -> None:
@@ -326,6 +342,7 @@ async def test_a_write_is_stored_though_nothing_is_told_of_it_afterwards(
     assert known.content_type == "audio/flac"
 
 
+@quick
 async def test_a_write_is_a_success_though_somebody_deletes_the_file_at_once(
     far: S3Store, front: Front
 ) -> None:
@@ -334,6 +351,7 @@ async def test_a_write_is_a_success_though_somebody_deletes_the_file_at_once(
     assert (await put(far, "a", b"xyz")).size == 3
 
 
+@quick
 async def test_a_file_with_a_part_that_was_not_sent_is_never_stored(
     open_s3: OpenS3,
     front: Front,
@@ -358,6 +376,7 @@ async def test_a_file_with_a_part_that_was_not_sent_is_never_stored(
     assert await uploads_in(s3_server, prefix) == []
 
 
+@quick
 async def test_a_part_that_was_cut_off_by_its_sender_is_missed(far: S3Store, front: Front) -> None:
     gate = asyncio.Event()
     front.wrong(CREATE, held(gate))
@@ -421,6 +440,7 @@ async def test_a_condition_that_fails_with_status_200_has_failed(
     assert await keys(far) == []
 
 
+@quick
 async def test_parts_may_have_etags_that_are_not_made_of_their_bytes(
     open_s3: OpenS3, front: Front
 ) -> None:

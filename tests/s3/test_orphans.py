@@ -10,10 +10,10 @@ from penstock.stores.s3.multipart import Multipart
 from penstock.stores.s3.orphans import Orphans
 from penstock.stores.s3.store import S3Store
 from tests.s3.files import MIB, content, keys, put
-from tests.s3.fixtures import OpenS3
+from tests.s3.fixtures import OpenS3, quick
 from tests.s3.front import NOTE, front_of
 from tests.s3.servers import S3Server
-from tests.s3.uploads import calls_to, names_in, uploads_in
+from tests.s3.uploads import calls_to, make_object, names_in, uploads_in
 
 
 async def left_behind(store: S3Store, prefix: str) -> None:
@@ -91,6 +91,30 @@ async def test_a_note_of_something_outside_the_prefix_is_not_believed(
 
         assert await uploads_in(s3_server, outside) == [outside]
         await calls.abort(outside, upload)
+
+
+@quick
+async def test_temporary_objects_that_no_note_speaks_of_are_removed(
+    open_s3: OpenS3, s3_server: S3Server, prefix: str
+) -> None:
+    store = await open_s3(orphan_age=-5.0)
+    await make_object(s3_server, f"{prefix}/.penstock/compose/token/0-9")
+    await make_object(s3_server, f"{prefix}/a")
+
+    assert await store.sweep() == 0
+
+    assert await names_in(s3_server, prefix) == [f"{prefix}/a"]
+
+
+@quick
+async def test_temporary_objects_of_the_living_are_left_alone(
+    store: S3Store, s3_server: S3Server, prefix: str
+) -> None:
+    await make_object(s3_server, f"{prefix}/.penstock/compose/token/0-9")
+
+    await store.sweep()
+
+    assert len(await names_in(s3_server, prefix)) == 1
 
 
 def test_uploads_are_never_taken_for_orphans_within_the_hour() -> None:

@@ -17,7 +17,7 @@ from penstock.stores.s3.abilities import Abilities
 from penstock.stores.s3.calls import SHA256
 from penstock.stores.s3.store import S3Store
 from tests.s3.files import MIB, content, get, keys, put
-from tests.s3.fixtures import OpenS3
+from tests.s3.fixtures import OpenS3, quick
 from tests.s3.front import front_of
 from tests.s3.servers import S3Server
 from tests.s3.uploads import make_object, names_in, uploads_in
@@ -82,6 +82,7 @@ async def test_large_files_go_up_in_parts(store: S3Store, size: int, told: bool)
     assert store.waiting_bytes == 0
 
 
+@quick
 async def test_a_file_may_become_longer_than_was_told(store: S3Store) -> None:
     data = content(18 * MIB)
 
@@ -91,6 +92,7 @@ async def test_a_file_may_become_longer_than_was_told(store: S3Store) -> None:
     assert await get(store, "short") == await get(store, "long") == data
 
 
+@quick
 async def test_what_finds_no_room_in_memory_waits_in_a_file(
     open_s3: OpenS3, tmp_path: Path
 ) -> None:
@@ -109,6 +111,7 @@ async def test_what_finds_no_room_in_memory_waits_in_a_file(
     assert os.listdir(tmp_path / "spool") == []
 
 
+@quick
 async def test_many_open_writers_do_not_wait_for_each_other(open_s3: OpenS3) -> None:
     store = await open_s3(part_size=5 * MIB, memory=5 * MIB)
     data = content(2 * MIB)
@@ -135,6 +138,7 @@ async def test_an_aborted_upload_of_parts_leaves_nothing(
     assert store.waiting_bytes == 0
 
 
+@quick
 async def test_a_cancelled_commit_leaves_nothing(
     store: S3Store, s3_server: S3Server, prefix: str
 ) -> None:
@@ -153,6 +157,7 @@ async def test_a_cancelled_commit_leaves_nothing(
     assert store.waiting_bytes == 0
 
 
+@quick
 async def test_a_file_of_parts_stays_at_the_key_it_was_begun_for(store: S3Store) -> None:
     data = content(18 * MIB)
 
@@ -230,6 +235,7 @@ async def test_metadata_that_is_no_sha256_is_passed_over(
     assert await get(store, "a") == b"x"
 
 
+@quick
 async def test_a_writer_may_outlive_its_store(open_s3: OpenS3) -> None:
     store = await open_s3(part_size=5 * MIB, memory=5 * MIB)
     writer = await store.write("a")
@@ -257,6 +263,22 @@ async def test_objects_that_are_no_files_of_ours_are_passed_over(
     assert [info.key for info in page.files] == ["a/b"]
 
 
+async def test_marks_of_folders_are_found_if_they_are_asked_for(
+    store: S3Store, s3_server: S3Server, prefix: str
+) -> None:
+    await put(store, "d/b.txt", b"x")
+    for name in ("", "d/", "d/b/", "d/c/", "d/c0/e/", ".penstock/", "d//", "d/../"):
+        await make_object(s3_server, f"{prefix}/{name}", body=b"")
+    await make_object(s3_server, f"{prefix}/d/full/", body=b"x")
+
+    found = [info async for infos in store.scan("d/", folders=True) for info in infos]
+
+    assert [info.key for info in found] == ["d/", "d/b.txt", "d/b/", "d/c/", "d/c0/e/"]
+    assert [info.size for info in found] == [0, 1, 0, 0, 0]
+    assert [info.key async for infos in store.scan() for info in infos] == ["d/b.txt"]
+    assert await keys(store) == ["d/b.txt"]
+
+
 async def test_a_scan_joins_pages(store: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "MOST", 7)
     names = [f"d/{number:03}" for number in range(30)]
@@ -276,6 +298,7 @@ async def test_a_prefix_of_the_bucket_is_all_that_a_store_sees(
         await store.stat("../x/outside")
 
 
+@quick
 async def test_a_key_that_is_too_long_with_the_prefix_is_refused(store: S3Store) -> None:
     with pytest.raises(BadKey, match="too long"):
         await store.write("/".join(["x" * 99] * 10))

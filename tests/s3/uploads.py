@@ -31,6 +31,18 @@ async def uploads_in(server: S3Server, prefix: str) -> list[str]:
     return [element.findtext("Key", "") for element in parse(answer.body).iterfind("Upload")]
 
 
+async def parts_in(server: S3Server, prefix: str) -> list[int]:
+    """The sizes of the parts that the only multipart upload below ``prefix`` has, in order."""
+    async with calls_to(server) as calls:
+        call = Call("GET", parameters=[("prefix", prefix), ("uploads", "")])
+        found = parse((await calls.client.call(call)).body).findall("Upload")
+        if not found:
+            return []
+        (upload,) = found
+        key, identity = upload.findtext("Key", ""), upload.findtext("UploadId", "")
+        return [part.size for part in await calls.list_parts(key, identity)]
+
+
 async def names_in(server: S3Server, prefix: str) -> list[str]:
     """The names of all objects below ``prefix``."""
     async with calls_to(server) as calls:
@@ -38,8 +50,11 @@ async def names_in(server: S3Server, prefix: str) -> list[str]:
 
 
 async def make_object(
-    server: S3Server, name: str, headers: Mapping[str, str] = MappingProxyType({})
+    server: S3Server,
+    name: str,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    body: bytes = b"x",
 ) -> None:
     """An object that another program put there."""
     async with calls_to(server) as calls:
-        await calls.put(name, headers, b"x", 1)
+        await calls.put(name, headers, body, len(body))

@@ -8,12 +8,13 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import uuid4
 
 from isal.isal_zlib import crc32
 
 from penstock.stores.s3.calls import Calls
+from penstock.stores.s3.documents import Part
 from penstock.stores.s3.spool import Integrity
 from penstock.stores.s3.trouble import Broken, Refused
 
@@ -27,6 +28,14 @@ _MD5: Final = hashlib.md5(_BODY, usedforsecurity=False).hexdigest()
 _REFUSING: Final = range(400, 500)
 _OTHER_BYTES: Final = frozenset({"BadDigest", "XAmzContentChecksumMismatch"})
 """What a wrong checksum is refused with, which is no error in passing here."""
+
+
+class _Copies(NamedTuple):
+    """What was found of UploadPartCopy."""
+
+    works: bool = False
+    obeys: bool = False
+    tells_crc32: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,12 @@ class Abilities:
     """The ETag of PutObject is the MD5 of the bytes: not so where S3 encrypts."""
     md5_etag_of_parts: bool = False
     """The ETag of UploadPart is the MD5 of the bytes."""
+    copy: bool = False
+    """UploadPartCopy copies an object whole."""
+    copy_if_match: bool = False
+    """UploadPartCopy obeys ``x-amz-copy-source-if-match``."""
+    copy_crc32: bool = False
+    """UploadPartCopy tells the CRC-32 of what it copied."""
 
     def described(self) -> Mapping[str, bool]:
         """Each finding by its name."""
@@ -113,18 +128,23 @@ class _Probe:
         complete_if_match = await self._refuses_at_another(
             lambda name: self._complete(name, _ANOTHER)
         )
+        crc32_of_multipart = crc32_kept and await self._keeps_crc32_of_parts()
+        copies = await self._try_copies(name, etag)
         return Abilities(
             put_if_absent=put_if_absent,
             put_if_match=put_if_match,
             complete_if_absent=complete_if_absent,
             complete_if_match=complete_if_match,
             crc32=crc32_kept,
-            crc32_of_multipart=crc32_kept and await self._keeps_crc32_of_parts(),
+            crc32_of_multipart=crc32_of_multipart,
             delete_if_match=await self._refuses_at_another(
                 lambda name: self._calls.delete(name, _ANOTHER)
             ),
             md5_etag=etag == _MD5,
             md5_etag_of_parts=self._md5_of_parts,
+            copy=copies.works,
+            copy_if_match=copies.obeys,
+            copy_crc32=crc32_of_multipart and copies.tells_crc32,
         )
 
     def _fresh(self) -> str:
@@ -198,6 +218,31 @@ class _Probe:
             _raise_if_passing(error)
             return False
         return self._summed and head.crc32 == crc32(_BODY)
+
+    async def _try_copies(self, source: str, etag: str) -> _Copies:
+        try:
+            return await self._copied(source, etag)
+        except Refused:
+            # Even what fails in passing: some break at what they do not know, again and again.
+            return _Copies()
+
+    async def _copied(self, source: str, etag: str) -> _Copies:
+        """An upload of one part, the copy of an object."""
+        name, patient = self._fresh(), self._patient
+        upload = await patient.create(name, WITH_CRC32 if self._summed else {})
+        self._uploads.append((name, upload))
+        match = "x-amz-copy-source-if-match"
+
+        async def copy(condition: str) -> Part:
+            return await patient.upload_part_copy(name, upload, 1, source, {match: condition})
+
+        obeys = await self._refuses(lambda: copy(_ANOTHER["If-Match"]))
+        part = await copy(f'"{etag}"')
+        await patient.complete(name, upload, [part], {})
+        self._uploads.remove((name, upload))
+        # One server answers that it has copied, and has no bytes.
+        works = (await patient.head(name)).size == len(_BODY)
+        return _Copies(works, obeys, part.crc32 == Integrity(crc32(_BODY), None).crc32_field)
 
 
 def _raise_if_passing(error: Refused) -> None:

@@ -1,5 +1,7 @@
 """The bytes of parts in memory, bounded for all writers of a store together."""
 
+from collections.abc import Callable
+
 
 class Budget:
     """Room in memory for ``total`` bytes.
@@ -10,6 +12,8 @@ class Budget:
     def __init__(self, total: int) -> None:
         self._total = total
         self._used = 0
+        self.watchers: list[Callable[[int], None]] = []
+        """Are told how much is used whenever it is more."""
 
     @property
     def used(self) -> int:
@@ -21,6 +25,8 @@ class Budget:
         if self._used + size > self._total:
             return False
         self._used += size
+        for watcher in self.watchers:
+            watcher(self._used)
         return True
 
     def give_back(self, size: int) -> None:

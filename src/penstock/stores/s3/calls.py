@@ -4,27 +4,35 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Sto
 """
 
 import re
-from base64 import b64decode
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from penstock.stores.s3.client import Answer, Body, Call, Client
 from penstock.stores.s3.documents import (
+    ListedPart,
     ListPage,
     Part,
+    attributes_page,
     bare,
     complete_request,
     completed_etag,
+    copied_part,
+    crc32_of,
     list_page,
+    part_page,
     upload_id,
+    uploads_page,
 )
+from penstock.stores.s3.signing import encoded
 from penstock.stores.s3.trouble import Broken, Refused
 
 SHA256: Final = "x-amz-meta-penstock-sha256"
 WRITE: Final = "x-amz-meta-penstock-write"
 """Names the write that made an object, so that one whose answer was lost can be told."""
+
+T = TypeVar("T")
 
 _HEX: Final = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -44,6 +52,8 @@ class Head(NamedTuple):
     sha256: bytes | None
     crc32: int | None
     write: str | None
+    composite: bool = False
+    """Whether there is a CRC-32 that is made of those of the parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,21 +142,67 @@ class Calls:
         answer = await self._call(Call("PUT", name, which, headers, body, length, etag))
         return Part(number, _etag(answer.headers), headers.get("x-amz-checksum-crc32"))
 
+    async def upload_part_copy(
+        self,
+        name: str,
+        upload: str,
+        number: int,
+        source: str,
+        headers: Mapping[str, str],
+        *,
+        work: float = 0.0,
+    ) -> Part:
+        """UploadPartCopy, of the object ``source`` in the same bucket.
+
+        ``work`` is how many seconds more than usual it may take.
+        """
+        which = [("partNumber", str(number)), ("uploadId", upload)]
+        place = f"{self.client.bucket}/{encoded(source, '/')}"
+        call = Call("PUT", name, which, {**headers, "x-amz-copy-source": place}, work=work)
+        return await self._call_and_read(call, lambda body: copied_part(number, body))
+
+    async def list_parts(self, name: str, upload: str) -> Sequence[ListedPart]:
+        """ListParts, to the last page."""
+        parts: list[ListedPart] = []
+        which = [("uploadId", upload), ("max-parts", "1000")]
+        marker: list[tuple[str, str]] = []
+        while True:
+            page = part_page((await self._call(Call("GET", name, which + marker))).body)
+            parts += page.parts
+            if page.marker is None:
+                return parts
+            marker = [("part-number-marker", page.marker)]
+
+    async def attributes(self, name: str) -> Sequence[ListedPart]:
+        """GetObjectAttributes, to the last page of the parts that the object was made of."""
+        parts: list[ListedPart] = []
+        headers = {"x-amz-object-attributes": "ObjectParts", "x-amz-max-parts": "1000"}
+        while True:
+            call = Call("GET", name, [("attributes", "")], headers)
+            page = attributes_page((await self._call(call)).body)
+            parts += page.parts
+            if page.marker is None:
+                return parts
+            headers["x-amz-part-number-marker"] = page.marker
+
+    async def list_uploads(self, prefix: str) -> Sequence[tuple[str, str]]:
+        """ListMultipartUploads, up to a thousand: names and upload ids."""
+        which = [("encoding-type", "url"), ("prefix", prefix), ("uploads", "")]
+        return uploads_page((await self._call(Call("GET", parameters=which))).body)
+
     async def complete(
-        self, name: str, upload: str, parts: Iterable[Part], headers: Mapping[str, str]
+        self,
+        name: str,
+        upload: str,
+        parts: Iterable[Part],
+        headers: Mapping[str, str],
+        *,
+        work: float = 0.0,
     ) -> str:
         """CompleteMultipartUpload; answers the object's ETag."""
         body = complete_request(parts)
-        call = Call("POST", name, [("uploadId", upload)], headers, body, len(body))
-        # Its errors may come with status 200, after white space that keeps the connection alive.
-        failures = 0
-        while True:
-            answer = await self._call(call)
-            try:
-                return completed_etag(answer.body)
-            except (Refused, Broken) as error:
-                failures += 1
-                await self.client.pause(error, failures)
+        call = Call("POST", name, [("uploadId", upload)], headers, body, len(body), work=work)
+        return await self._call_and_read(call, completed_etag)
 
     async def abort(self, name: str, upload: str) -> None:
         """AbortMultipartUpload; succeeds too if there is none."""
@@ -155,6 +211,20 @@ class Calls:
         except Refused as error:
             if error.status != 404:
                 raise
+
+    async def _call_and_read(self, call: Call, read: Callable[[bytes], T]) -> T:
+        """As :meth:`_call`, where errors may come with status 200, after white space that keeps
+        the connection alive."""
+        failures = 0
+        while True:
+            answer = await self._call(call)
+            try:
+                return read(answer.body)
+            except (Refused, Broken) as error:
+                if not self.patient:
+                    raise
+                failures += 1
+                await self.client.pause(error, failures)
 
     async def _call(self, call: Call) -> Answer:
         return await (self.client.call(call) if self.patient else self.client.call_once(call))
@@ -174,8 +244,9 @@ def head_of(headers: Mapping[str, str]) -> Head:
             etag=bare(headers["ETag"]),
             content_type=None if content_type in _UNTYPED else content_type,
             sha256=_sha256(headers.get(SHA256, "")),
-            crc32=_crc32(headers),
+            crc32=None if _is_composite(headers) else _crc32(headers),
             write=headers.get(WRITE),
+            composite=_is_composite(headers),
         )
     except (KeyError, ValueError):
         raise Broken("its answer lacks a field or has a malformed one") from None
@@ -187,12 +258,15 @@ def _sha256(value: str) -> bytes | None:
 
 
 def _crc32(headers: Mapping[str, str]) -> int | None:
-    """Of the whole object: a checksum of its parts' checksums says ``COMPOSITE`` or ``-N``."""
+    value = headers.get("x-amz-checksum-crc32")
+    return crc32_of(value) if value else None
+
+
+def _is_composite(headers: Mapping[str, str]) -> bool:
+    """Whether its CRC-32 is made of those of its parts, and not of its bytes."""
     value = headers.get("x-amz-checksum-crc32", "")
-    composite = headers.get("x-amz-checksum-type", "FULL_OBJECT") != "FULL_OBJECT"
-    if not value or "-" in value or composite:
-        return None
-    return int.from_bytes(b64decode(value, validate=True), "big")
+    told = headers.get("x-amz-checksum-type", "FULL_OBJECT") != "FULL_OBJECT"
+    return bool(value) and (told or "-" in value)
 
 
 def _etag(headers: Mapping[str, str]) -> str:

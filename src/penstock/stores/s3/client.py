@@ -13,6 +13,7 @@ from yarl import URL
 
 from penstock.stores.s3.credentials import Chain
 from penstock.stores.s3.documents import bare, refusal
+from penstock.stores.s3.metering import counted, lists, meters
 from penstock.stores.s3.options import Place
 from penstock.stores.s3.pacing import Pace, Retries
 from penstock.stores.s3.signing import query_string, signed
@@ -32,6 +33,7 @@ class Call:
     """One request: ``name`` is the object's full one, or empty for the bucket itself.
 
     ``body`` gives ``length`` bytes, anew for each try. ``etag`` is what S3 must say it kept.
+    ``work`` is how many seconds more than usual the server may take to answer.
     """
 
     method: str
@@ -41,6 +43,7 @@ class Call:
     body: Body | bytes = b""
     length: int = 0
     etag: str | None = None
+    work: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,10 @@ class Client:
         self._session: aiohttp.ClientSession | None = None
         self.pace = Pace()
         self.retries = Retries(tries)
+
+    @property
+    def bucket(self) -> str:
+        return self._place.bucket
 
     async def close(self) -> None:
         """Close every connection, those in use too."""
@@ -120,6 +127,10 @@ class Client:
                 self.pace.went_well()
                 yield response
             finally:
+                reads = call.method == "GET" and call.name and not call.parameters
+                if reads and response.status in (200, 206):
+                    for meter in meters():
+                        meter.received(response.content.total_bytes)
                 # Gives the connection back if the body was read to its end, else closes it.
                 if response.content.at_eof():
                     response.release()
@@ -149,14 +160,16 @@ class Client:
                 datetime.now(UTC),
             )
         target = f"{self._place.origin}{path}{f'?{query}' if query else ''}"
-        body = call.body if isinstance(call.body, bytes) else call.body()
-        async with asyncio.timeout(_SILENCE + call.length / _LEAST_RATE):
+        async with asyncio.timeout(_SILENCE + call.work + call.length / _LEAST_RATE):
             return await self._opened().request(
                 call.method,
                 URL(target, encoded=True),
                 headers=headers,
-                data=body or None,
+                data=_metered_body(call),
                 allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=_CONNECT, sock_read=_SILENCE + call.work
+                ),
                 middlewares=(_OneTry(),) if call.method == "DELETE" else (),
             )
 
@@ -165,9 +178,6 @@ class Client:
             self._session = aiohttp.ClientSession(
                 # As many as there are transfers, which others bound.
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=10.0),
-                timeout=aiohttp.ClientTimeout(
-                    total=None, sock_connect=_CONNECT, sock_read=_SILENCE
-                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 # A field that is not signed is refused by some servers.
@@ -195,6 +205,20 @@ class _OneTry:
             raise Broken("the connection broke")
         self._sent = True
         return await handler(request)
+
+
+def _metered_body(call: Call) -> AsyncIterator[bytes | memoryview] | bytes | None:
+    """What is sent, which is counted, as the request is."""
+    counts = meters()
+    asks_for_list = lists(call.method, frozenset(name for name, _ in call.parameters))
+    for count in counts:
+        count.request(call.method, lists=asks_for_list)
+    if not isinstance(call.body, bytes):
+        return counted(call.body, counts)
+    if call.method == "PUT":
+        for count in counts:
+            count.sent(len(call.body))
+    return call.body or None
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -1,4 +1,5 @@
-"""Pages of a listing. Objects whose names are no keys, such as folder marks, are passed over."""
+"""Pages of a listing. Objects whose names are no keys are passed over; so are the marks of folders,
+objects of no bytes whose names end in a slash, unless they are asked for."""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
@@ -38,12 +39,14 @@ async def page_of(shared: Shared, prefix: str, after: str, limit: int, delimiter
     return Page(await _described(shared, files), prefixes, next=last if token else None)
 
 
-async def batches(shared: Shared, prefix: str) -> AsyncGenerator[Sequence[FileInfo], None]:
-    """Every file that starts with ``prefix``, page by page."""
+async def batches(
+    shared: Shared, prefix: str, *, folders: bool
+) -> AsyncGenerator[Sequence[FileInfo], None]:
+    """Every file that starts with ``prefix``, page by page; the marks of folders too if asked."""
     token = None
     while True:
         answer = await shared.calls.list(shared.place.prefix + prefix, token=token, limit=MOST)
-        files, _, _ = _sorted_out(shared, answer, "")
+        files, _, _ = _sorted_out(shared, answer, "", marks=folders)
         if files:
             yield await _described(shared, files)
         token = answer.token
@@ -58,14 +61,18 @@ def _behind(prefix: str, after: str, delimiter: str) -> str:
 
 
 def _sorted_out(
-    shared: Shared, answer: ListPage, after: str
+    shared: Shared, answer: ListPage, after: str, *, marks: bool = False
 ) -> tuple[list[Listed], list[str], str]:
     """What of an answer are files and folders, and the last thing in it; by key."""
     skip = len(shared.place.prefix)
     objects = [listed._replace(name=listed.name[skip:]) for listed in answer.objects]
     prefixes = [prefix[skip:] for prefix in answer.prefixes]
     last = max((*(listed.name for listed in objects), *prefixes), default="")
-    files = [listed for listed in objects if listed.name > after and _is_key(listed.name)]
+    files = [
+        listed
+        for listed in objects
+        if listed.name > after and (_is_key(listed.name) or (marks and _is_mark(listed)))
+    ]
     return files, [found for found in prefixes if found > after and _is_prefix(found)], last
 
 
@@ -75,6 +82,11 @@ def _is_key(name: str) -> bool:
     except BadKey:
         return False
     return True
+
+
+def _is_mark(listed: Listed) -> bool:
+    """Whether it says that there is a folder, as consoles and other programs mark one."""
+    return listed.size == 0 and listed.name.endswith("/") and _is_key(listed.name[:-1])
 
 
 def _is_prefix(name: str) -> bool:

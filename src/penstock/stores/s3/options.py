@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from penstock.errors import BadRequest
 from penstock.stores.keys import check_prefix
-from penstock.stores.s3.parts import LEAST_PART, MIB
+from penstock.stores.s3.parts import LEAST_PART, MIB, MOST_PARTS
 from penstock.stores.s3.signing import Credentials, encoded
 
 Style = Literal["auto", "path", "virtual"]
@@ -23,6 +23,8 @@ class S3Options:
     """What the operator chose; what is empty comes from the standard AWS variables and files.
 
     ``part_size``, ``memory`` are bytes, ``orphan_age`` seconds. ``tries`` counts the first one.
+    ``price_put`` and ``price_get`` are dollars for 1,000 requests, ``price_out`` for a GiB.
+    ``public_url`` is where the bucket's objects can be read without a signature.
     """
 
     endpoint: str = ""
@@ -35,6 +37,11 @@ class S3Options:
     memory: int = 256 * MIB
     tries: int = 6
     orphan_age: float = 86_400.0
+    max_parts: int = MOST_PARTS
+    price_put: float = 0.005
+    price_get: float = 0.0004
+    price_out: float = 0.0
+    public_url: str = ""
 
     @property
     def credentials(self) -> Credentials | None:

@@ -1,15 +1,19 @@
-"""AWS Signature Version 4 for S3, in the ``Authorization`` header.
+"""AWS Signature Version 4 for S3: in the ``Authorization`` header, in the query, or in a form.
 
 The body is not hashed into the signature (``UNSIGNED-PAYLOAD``): its integrity is the matter of
 the checksum fields, which are signed.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
 """
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -17,6 +21,7 @@ from urllib.parse import quote
 UNSIGNED: Final = "UNSIGNED-PAYLOAD"
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
+_STAMP: Final = "%Y%m%dT%H%M%SZ"
 _SIGNED: Final = frozenset({"host", "content-md5", "content-type"})
 
 
@@ -57,7 +62,7 @@ def signed(
 
     ``path`` and ``query`` are encoded already. ``now`` is UTC; servers allow it some minutes.
     """
-    stamp = now.strftime("%Y%m%dT%H%M%SZ")
+    stamp = now.strftime(_STAMP)
     fields = {**headers, "x-amz-date": stamp, "x-amz-content-sha256": payload}
     if credentials.token:
         fields["x-amz-security-token"] = credentials.token
@@ -67,15 +72,82 @@ def signed(
     canonical = "\n".join(
         [method, path, query, *(f"{name}:{lowered[name]}" for name in names), "", listed, payload]
     )
-    scope = f"{stamp[:8]}/{region}/s3/aws4_request"
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    key = _signing_key(credentials.secret_key, stamp[:8], region)
-    signature = _hmac(key, f"{_ALGORITHM}\n{stamp}\n{scope}\n{digest}").hex()
     fields["Authorization"] = (
-        f"{_ALGORITHM} Credential={credentials.access_key}/{scope}, "
-        f"SignedHeaders={listed}, Signature={signature}"
+        f"{_ALGORITHM} Credential={credentials.access_key}/{_scope(stamp, region)}, "
+        f"SignedHeaders={listed}, Signature={_signature(credentials, region, canonical, stamp)}"
     )
     return fields
+
+
+def presigned(
+    credentials: Credentials,
+    region: str,
+    method: str,
+    host: str,
+    path: str,
+    parameters: Iterable[tuple[str, str]],
+    now: datetime,
+    expires: int,
+) -> str:
+    """The query string that lets anybody send this one request within ``expires`` seconds.
+
+    Of its header only ``Host`` is signed. ``path`` is encoded already.
+    """
+    stamp = now.strftime(_STAMP)
+    query = [
+        *parameters,
+        ("X-Amz-Algorithm", _ALGORITHM),
+        ("X-Amz-Credential", f"{credentials.access_key}/{_scope(stamp, region)}"),
+        ("X-Amz-Date", stamp),
+        ("X-Amz-Expires", str(expires)),
+        ("X-Amz-SignedHeaders", "host"),
+    ]
+    if credentials.token:
+        query.append(("X-Amz-Security-Token", credentials.token))
+    text = query_string(query)
+    canonical = "\n".join([method, path, text, f"host:{host}", "", "host", UNSIGNED])
+    return f"{text}&X-Amz-Signature={_signature(credentials, region, canonical, stamp)}"
+
+
+def signed_form(
+    credentials: Credentials,
+    region: str,
+    fields: Mapping[str, str],
+    conditions: Sequence[object],
+    now: datetime,
+    expires: int,
+) -> dict[str, str]:
+    """The fields of a form that anybody may post to the bucket within ``expires`` seconds.
+
+    ``fields`` must be sent as they are; ``conditions`` are further ones of the policy.
+    """
+    stamp = now.strftime(_STAMP)
+    signed_fields = {
+        **fields,
+        "x-amz-algorithm": _ALGORITHM,
+        "x-amz-credential": f"{credentials.access_key}/{_scope(stamp, region)}",
+        "x-amz-date": stamp,
+    }
+    if credentials.token:
+        signed_fields["x-amz-security-token"] = credentials.token
+    until = now + timedelta(seconds=expires)
+    policy = {
+        "expiration": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "conditions": [*conditions, *({name: value} for name, value in signed_fields.items())],
+    }
+    text = b64encode(json.dumps(policy).encode()).decode()
+    key = _signing_key(credentials.secret_key, stamp[:8], region)
+    return {**signed_fields, "policy": text, "x-amz-signature": _hmac(key, text).hex()}
+
+
+def _signature(credentials: Credentials, region: str, canonical: str, stamp: str) -> str:
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    key = _signing_key(credentials.secret_key, stamp[:8], region)
+    return _hmac(key, f"{_ALGORITHM}\n{stamp}\n{_scope(stamp, region)}\n{digest}").hex()
+
+
+def _scope(stamp: str, region: str) -> str:
+    return f"{stamp[:8]}/{region}/s3/aws4_request"
 
 
 @lru_cache(maxsize=8)

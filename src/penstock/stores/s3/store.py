@@ -6,9 +6,10 @@ an equal one.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
+from contextvars import Context
 
 from penstock.errors import PreconditionFailed
 from penstock.octets.digests import Digester
@@ -16,23 +17,38 @@ from penstock.stores.batches import Batches
 from penstock.stores.interface import (
     ALWAYS,
     NOTHING_KNOWN,
+    Blueprint,
     Capabilities,
+    Checkpoint,
     ChecksumBook,
+    Composed,
     Condition,
+    Course,
     Facts,
     FileInfo,
+    Meter,
     Page,
+    Usage,
 )
 from penstock.stores.keys import RESERVED, check_prefix
 from penstock.stores.local_writer import condition_text
 from penstock.stores.s3 import guarding, listing, reading
 from penstock.stores.s3.abilities import Abilities, probe
+from penstock.stores.s3.arrival import S3Arrival
 from penstock.stores.s3.budget import Budget
 from penstock.stores.s3.calls import Calls, Head
 from penstock.stores.s3.client import Client
+from penstock.stores.s3.compose.composing import Composition
+from penstock.stores.s3.compose.leaving import forsake
+from penstock.stores.s3.compose.planning import estimate
+from penstock.stores.s3.crc32s import told_crc32
 from penstock.stores.s3.credentials import Chain
+from penstock.stores.s3.direct import S3Direct
+from penstock.stores.s3.links import Links
+from penstock.stores.s3.metering import metered
 from penstock.stores.s3.options import S3Options, place_of
 from penstock.stores.s3.orphans import Orphans
+from penstock.stores.s3.parts import LEAST_PART, MIB
 from penstock.stores.s3.shared import Shared, for_caller
 from penstock.stores.s3.trouble import changed
 from penstock.stores.s3.writer import S3Writer
@@ -51,6 +67,8 @@ class S3Store:
     """
 
     capabilities = Capabilities(atomic_replace=True)
+    copied_from = 16 * MIB
+    least_between = LEAST_PART
 
     def __init__(
         self,
@@ -69,6 +87,7 @@ class S3Store:
         self._client = Client(place, chain, options.tries)
         self.pace, self.retries = self._client.pace, self._client.retries
         calls = Calls(self._client)
+        self.links = Links(place, chain, options.public_url)
         self._pool = ThreadPoolExecutor(threads, "penstock-s3")
         self._known = abilities
         self._probing: asyncio.Future[Abilities] | None = None
@@ -86,6 +105,7 @@ class S3Store:
             folder,
             self.abilities,
         )
+        self.direct = S3Direct(self.shared, self.links, self.stat, self._awake)
 
     async def abilities(self) -> Abilities:
         """What the server can do; tried once, with an object of our own.
@@ -133,6 +153,16 @@ class S3Store:
         self.shared.name_of(key)
         return S3Writer(self.shared, key, size, sha256=self._sha256 or want_sha256)
 
+    @property
+    def renewal(self) -> float:
+        return self.shared.orphans.renewal
+
+    def arrival(
+        self, key: str, size: int | None, content_type: str | None, kept: Checkpoint
+    ) -> S3Arrival:
+        self._awake()
+        return S3Arrival(self.shared, key, size, content_type, kept)
+
     async def list(
         self, prefix: str = "", *, after: str = "", limit: int = 1000, delimiter: str = ""
     ) -> Page:
@@ -141,10 +171,12 @@ class S3Store:
         with for_caller(prefix):
             return await listing.page_of(self.shared, prefix, after, limit, delimiter)
 
-    async def scan(self, prefix: str = "") -> AsyncGenerator[Sequence[FileInfo], None]:
+    async def scan(
+        self, prefix: str = "", *, folders: bool = False
+    ) -> AsyncGenerator[Sequence[FileInfo], None]:
         check_prefix(prefix)
         with for_caller(prefix):
-            async with aclosing(listing.batches(self.shared, prefix)) as batches:
+            async with aclosing(listing.batches(self.shared, prefix, folders=folders)) as batches:
                 async for infos in batches:
                     yield infos
 
@@ -174,6 +206,57 @@ class S3Store:
             work.add_done_callback(lambda _: self._digesting.pop((key, info.etag)))
         return await asyncio.shield(work)
 
+    async def presigned(self, key: str, expires: float, *, file_name: str = "") -> str:
+        return await self.links.read(self.shared.name_of(key), expires, file_name)
+
+    def direct_url(self, key: str) -> str:
+        return self.links.plain(self.shared.name_of(key))
+
+    async def compose(
+        self,
+        key: str,
+        blueprint: Blueprint,
+        course: Course,
+        *,
+        content_type: str,
+        condition: Condition = ALWAYS,
+        tags: Mapping[str, str] | None = None,
+    ) -> Composed:
+        self._awake()
+        with for_caller(key):
+            composition = Composition(
+                self.shared,
+                key,
+                blueprint,
+                course,
+                content_type=content_type,
+                condition=condition,
+                tags=tags or {},
+            )
+            return await composition.run()
+
+    async def forsake(self, key: str, kept: Checkpoint) -> None:
+        with for_caller(key):
+            await forsake(self.shared, key, kept)
+
+    async def estimate(self, blueprint: Blueprint) -> tuple[int, Usage]:
+        with for_caller(""):
+            return await estimate(self.shared, blueprint)
+
+    async def learns_copies(self) -> bool:
+        with for_caller(""):
+            return (await self.abilities()).copy_crc32
+
+    async def crc32(self, key: str, etag: str) -> int | None:
+        with for_caller(key):
+            return await told_crc32(self.shared.calls, self.shared.name_of(key), etag)
+
+    async def remember(self, crc32s: Sequence[tuple[str, str, int]]) -> None:
+        await in_thread(self.shared.book.put_crc32s, crc32s)
+
+    def metered(self) -> AbstractContextManager[Meter]:
+        return metered(self.shared.budget)
+
     async def sweep(self) -> int:
         """Abort multipart uploads of ours that nobody ended; answers how many there were.
 
@@ -199,7 +282,9 @@ class S3Store:
     def _awake(self) -> None:
         """Begin to sweep, now that there is a loop; who is anonymous has nothing to sweep."""
         if self._sweeping is None and not self.shared.options.anonymous:
-            self._sweeping = asyncio.ensure_future(self.shared.orphans.sweep_on())
+            # On nobody's account: who is metered now does not use what is swept later.
+            sweeping = self.shared.orphans.sweep_on()
+            self._sweeping = asyncio.get_running_loop().create_task(sweeping, context=Context())
 
     async def _info(self, key: str, head: Head) -> FileInfo:
         book = self.shared.book
@@ -209,6 +294,9 @@ class S3Store:
         told = Facts(head.sha256, head.crc32, head.content_type)
         if known == NOTHING_KNOWN:
             known = told
+        elif head.write is None:
+            # Stored past us since, with the same bytes: what it is said to be is its own.
+            known = known._replace(content_type=told.content_type)
         return FileInfo(
             key,
             head.size,

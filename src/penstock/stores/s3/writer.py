@@ -1,9 +1,8 @@
 """A file on its way into S3."""
 
-import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Final, Self
+from typing import Self
 from uuid import uuid4
 
 from penstock.errors import BadRequest, PenstockError
@@ -11,26 +10,25 @@ from penstock.octets.digests import Digester
 from penstock.octets.sniffing import FIRST, content_type_of_bytes
 from penstock.stores.batches import Batches
 from penstock.stores.interface import ALWAYS, Checksum, Condition, Facts, FileInfo
-from penstock.stores.s3.calls import SHA256, UNTYPED, WRITE, Head
-from penstock.stores.s3.guarding import guarded
 from penstock.stores.s3.multipart import Multipart, expected_etag, integrity_fields
 from penstock.stores.s3.parts import part_size, spans
+from penstock.stores.s3.publishing import Publishing, fields_of
 from penstock.stores.s3.shared import Shared, for_caller
 from penstock.stores.s3.spool import Integrity
-from penstock.stores.s3.trouble import Broken, Refused
-from penstock.threads import in_pool, in_thread, to_the_end
-
-_GUARD_TRIES: Final = 3
+from penstock.threads import in_pool, to_the_end
 
 
 class S3Writer:
     """Sends a file of known length part by part while it comes in; keeps others until the commit.
 
     Up to one part's length, and where nobody told the length, the bytes wait in a spool: then
-    one request, or one multipart upload, has everything that is known of the file.
+    one request, or one multipart upload, has everything that is known of the file. ``token`` names
+    the write, where somebody wrote the name down before.
     """
 
-    def __init__(self, shared: Shared, key: str, size: int | None, *, sha256: bool) -> None:
+    def __init__(
+        self, shared: Shared, key: str, size: int | None, *, sha256: bool, token: str = ""
+    ) -> None:
         self._shared = shared
         self._key = key
         self._part = part_size(shared.options.part_size, size or 0)
@@ -40,8 +38,7 @@ class S3Writer:
         self._spool = shared.spool()
         self._first = b""
         self._multipart: Multipart | None = None
-        self._token = uuid4().hex
-        self._etag: str | None = None
+        self._token = token or uuid4().hex
         self._open = True
 
     async def write(self, data: bytes) -> None:
@@ -83,7 +80,7 @@ class S3Writer:
             await self._stage(name, facts)
             # Once begun it runs to its end, or the file might become visible after an abort.
             self._open = False
-            return await to_the_end(self._publish(key, name, facts, condition))
+            return await to_the_end(self._publish(key, facts, condition))
 
     async def abort(self) -> None:
         if not self._open:
@@ -109,8 +106,8 @@ class S3Writer:
         if self._multipart is None:
             # Its SHA-256, and the type that the sender gives it, are told when it is here.
             facts = Facts(content_type=self._told_by_bytes(self._key))
-            name = self._shared.name_of(self._key)
-            self._multipart = await Multipart.begin(self._shared, name, self._fields(facts))
+            name, fields = self._shared.name_of(self._key), fields_of(self._token, facts)
+            self._multipart = await Multipart.begin(self._shared, name, fields)
         return self._multipart
 
     async def _send_spool(self, multipart: Multipart) -> None:
@@ -129,54 +126,27 @@ class S3Writer:
         part = part_size(self._shared.options.part_size, size)
         if size <= part:
             return
-        self._multipart = await Multipart.begin(self._shared, name, self._fields(facts))
+        self._multipart = await Multipart.begin(self._shared, name, fields_of(self._token, facts))
         for start, stop in spans(size, part):
             await self._multipart.send(self._spool, start, stop, last_of_spool=False)
         await self._multipart.sent()
 
-    async def _publish(self, key: str, name: str, facts: Facts, condition: Condition) -> FileInfo:
+    async def _publish(self, key: str, facts: Facts, condition: Condition) -> FileInfo:
+        publishing = Publishing(self._shared, key, self._token, self._digester.size)
+        step = partial(self._last_step, publishing, self._shared.name_of(key), facts)
         stored = False
         try:
-            async with self._shared.turns.at(key):
-                head = await self._make_visible(key, name, facts, condition)
+            head = await publishing.run(step, condition, multipart=bool(self._multipart))
             stored = True
         finally:
             self._spool.close()
             if self._multipart is not None:
                 await (self._multipart.completed() if stored else self._multipart.abort())
-        if head.size != self._digester.size:
-            raise PenstockError("the S3 store kept another number of bytes; store the file again")
-        if head.write == self._token:  # else the book has the facts of what replaced it
-            await in_thread(self._shared.book.put, key, head.etag, facts)
-        return FileInfo(
-            key,
-            head.size,
-            head.modified_ns,
-            head.etag,
-            facts.content_type,
-            facts.sha256,
-            facts.crc32,
-        )
+        return await publishing.noted(head, facts)
 
-    async def _make_visible(self, key: str, name: str, facts: Facts, condition: Condition) -> Head:
-        """The last step, on the condition; again if another version came between."""
-        tries = 0
-        while True:
-            tries += 1
-            guard = await guarded(self._shared, key, condition, multipart=bool(self._multipart))
-            try:
-                etag = await self._last_step(name, facts, guard)
-            except (Refused, Broken) as error:
-                # The answer to an earlier try may be what was lost, and not the request.
-                if (head := await self._mine(name)) is not None:
-                    return head
-                changed = isinstance(error, Refused) and error.status in (404, 412)
-                if not (changed and guard) or tries == _GUARD_TRIES:
-                    raise
-            else:
-                return await self._head(name, etag)
-
-    async def _last_step(self, name: str, facts: Facts, guard: Mapping[str, str]) -> str:
+    async def _last_step(
+        self, publishing: Publishing, name: str, facts: Facts, guard: Mapping[str, str]
+    ) -> str:
         if self._multipart is not None:
             whole = Integrity(self._digester.crc32, None)
             return await self._multipart.complete(guard, whole, self._digester.size)
@@ -188,46 +158,10 @@ class S3Writer:
         if not summed:
             work = partial(self._spool.integrity, 0, size, md5=True)
             integrity = await to_the_end(in_pool(self._shared.pool, work))
-        headers = {**self._fields(facts), **integrity_fields(integrity), **guard}
+        headers = {**fields_of(self._token, facts), **integrity_fields(integrity), **guard}
         body = partial(self._spool.read, 0, size) if size else b""
-        self._etag = await expected_etag(self._shared, integrity, part=False)
-        return await self._shared.calls.put(name, headers, body, size, etag=self._etag)
-
-    async def _head(self, name: str, etag: str) -> Head:
-        """What is stored now, which tells the time; by its ETag it is this write's."""
-        try:
-            head = await self._shared.calls.head(name)
-        except (Refused, Broken) as error:
-            # It is stored, whatever becomes of this question; or was, and somebody removed it.
-            removed = isinstance(error, Refused) and error.absent
-            now = int(time.time()) * 1_000_000_000
-            write = None if removed else self._token
-            return Head(self._digester.size, now, etag, None, None, None, write)
-        if head.write == self._token:
-            return head
-        # Somebody replaced it already.
-        return head._replace(etag=etag, size=self._digester.size)
-
-    async def _mine(self, name: str) -> Head | None:
-        """What is stored, if this write stored it."""
-        try:
-            head = await self._shared.calls.head(name)
-        except (Refused, Broken):
-            return None
-        if head.write != self._token:
-            return None
-        if self._etag is not None and head.etag != self._etag:
-            # Nobody shall take it for the file.
-            await self._shared.calls.delete(name, {"If-Match": f'"{head.etag}"'})
-            return None
-        return head
-
-    def _fields(self, facts: Facts) -> dict[str, str]:
-        # Left out, the type would be the server's choice: one takes that of another request.
-        fields = {WRITE: self._token, "Content-Type": facts.content_type or UNTYPED}
-        if facts.sha256 is not None:
-            fields[SHA256] = facts.sha256.hex()
-        return fields
+        publishing.etag = await expected_etag(self._shared, integrity, part=False)
+        return await self._shared.calls.put(name, headers, body, size, etag=publishing.etag)
 
     async def _drop(self) -> None:
         await self._batches.stop()
