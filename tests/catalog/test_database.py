@@ -1,7 +1,9 @@
 """The catalog's schema and migrations."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -12,6 +14,7 @@ from sqlalchemy import Engine, text
 import penstock.catalog
 from penstock.catalog import Selections, SqlChecksums, open_database
 from penstock.catalog.database import HEAD, _upgrade
+from penstock.catalog.looking import shown
 from penstock.catalog.schema import metadata
 from penstock.errors import BadRequest, MissingExtra, NotFound
 from penstock.stores import NOTHING_KNOWN, Facts
@@ -50,6 +53,27 @@ def test_an_existing_catalog_is_opened_again(engine: Engine) -> None:
 
     assert SqlChecksums(again).get("a", "v1") == FACTS
     again.dispose()
+
+
+@pytest.mark.parametrize("before", [None, "0004"])
+def test_processes_that_start_together_do_not_disturb_each_other(
+    engine: Engine, before: str | None
+) -> None:
+    metadata.drop_all(engine)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+        if before is not None:
+            _upgrade(connection, before)
+    url, at_once = engine.url.render_as_string(hide_password=False), Barrier(6)
+
+    def start(_number: int) -> None:
+        at_once.wait()
+        open_database(url).dispose()
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(start, range(6)))
+
+    assert difference(engine) == []
 
 
 def test_facts_are_of_one_version_only(engine: Engine) -> None:
@@ -93,3 +117,9 @@ def test_an_absent_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> No
 def test_an_unknown_database_is_named(unknown: str) -> None:
     with pytest.raises(BadRequest, match="sqlite:///"):
         open_database(unknown)
+
+
+def test_no_password_is_shown_wherever_it_stands() -> None:
+    told = shown("postgresql+psycopg://ann:secret@host/base?password=secret&sslpassword=secret")
+
+    assert told == "postgresql+psycopg://ann:***@host/base"

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, delete, update
 
 from penstock.catalog import GroupCommit, open_database, sqlite_url
 from penstock.catalog.leases import Leases
-from penstock.catalog.schema import job_log
+from penstock.catalog.schema import job_log, lanes
 from penstock.catalog.schema import jobs as table
 from penstock.jobs import Handler, Job, JobLimits, Jobs, Run, Worker
 from tests.catalog.conftest import postgres
@@ -41,8 +41,8 @@ def engine(url: str) -> Iterator[Engine]:
     """A catalog without jobs."""
     opened = open_database(url)
     with opened.begin() as connection:
-        connection.execute(delete(table))
-        connection.execute(delete(job_log))
+        for one in (table, job_log, lanes):
+            connection.execute(delete(one))
     yield opened
     opened.dispose()
 
@@ -55,7 +55,7 @@ async def open_jobs(engine: Engine) -> AsyncIterator[OpenJobs]:
     def open_one(**limits: Any) -> Jobs:
         own = create_engine(engine.url)
         commits = GroupCommit(own)
-        jobs = Jobs(own, commits, replace(QUICK, **limits))
+        jobs = Jobs(own, commits, replace(QUICK, **limits), lanes=LANES)
         opened.append((jobs, commits, own))
         return jobs
 

@@ -48,10 +48,11 @@ class Machine(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.engine = open_database(sqlite_url(Path(self.folder.name) / "catalog.sqlite"))
         self.commits = self.runner.run(self._open())
-        self.jobs = Jobs(self.engine, self.commits)
+        self.jobs = Jobs(self.engine, self.commits, lanes=["small"])
         self.leases = self.jobs.leases
         self.models: dict[str, Model] = {}
         self.saves = 0
+        self.paused = False
 
     async def _open(self) -> GroupCommit:
         return GroupCommit(self.engine)
@@ -86,6 +87,8 @@ class Machine(RuleBasedStateMachine):
         rows = self.runner.run(self.leases.claim("me", {"small": most}, ["test"], 3600.0))
         lapsed = [one for one in self.models.values() if one.lapsed]
         waiting = [one for one in self.models.values() if one.state is State.WAITING]
+        if self.paused:
+            waiting = []
         assert len(rows) == min(most, len(lapsed) + len(waiting))
         assert sum(self.models[row.id].lapsed for row in rows) == min(most, len(lapsed))
         for row in rows:
@@ -136,6 +139,12 @@ class Machine(RuleBasedStateMachine):
         self.runner.run(self.leases.give_back(held, "given back"))
         if model is not None:
             model.state, model.lapsed = State.WAITING, False
+
+    @rule(paused=st.booleans())
+    def pause(self, paused: bool) -> None:
+        lane = self.runner.run(self.jobs.pause("small") if paused else self.jobs.resume("small"))
+        assert lane.paused == paused
+        self.paused = paused
 
     @rule(data=st.data())
     def lapse(self, data: st.DataObject) -> None:

@@ -3,9 +3,10 @@
 import asyncio
 import threading
 from collections import Counter
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from penstock.catalog.job_log import KEPT, LONGEST
 from penstock.catalog.leases import Claim, Leases, Progress
@@ -188,17 +189,6 @@ async def test_a_page_is_read_from_json_beside_the_event_loop(
     assert threading.current_thread() not in threads
 
 
-async def test_jobs_are_counted_by_lane_and_state(jobs: Jobs, leases: Leases) -> None:
-    for lane in ("small", "small", "large"):
-        await queued(jobs, lane=lane)
-    await leases.claim("me", {"small": 1}, ["test"], 60)
-
-    assert await jobs.counts() == {
-        "small": {State.WAITING: 1, State.RUNNING: 1},
-        "large": {State.WAITING: 1},
-    }
-
-
 async def test_nobody_sees_what_is_anothers(jobs: Jobs) -> None:
     job = await queued(jobs, owner="ann")
 
@@ -323,3 +313,32 @@ async def test_a_log_keeps_its_newest_lines(jobs: Jobs, leases: Leases) -> None:
     assert len(lines) == KEPT
     assert [line.number for line in lines] == list(range(12, KEPT + 12))
     assert lines[-1].text == "\ufffd" + "x" * (LONGEST - 1)
+
+
+async def test_no_list_of_jobs_reads_all_of_them(jobs: Jobs, engine: Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL decides by what is in the table, which is empty here")
+    asked: list[tuple[str, tuple[object, ...]]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:
+        asked.append((statement, values))
+
+    queue = jobs._queue
+    event.listen(queue._engine, "before_cursor_execute", note)
+    await queue.recent(100)
+    for state, kind in ((State.FAILED, None), (None, "archive"), (State.RUNNING, "pull")):
+        await jobs.page(kind, None, state=state, bare=True)
+    event.remove(queue._engine, "before_cursor_execute", note)
+
+    def plans() -> dict[str, list[str]]:
+        with engine.connect() as connection:
+            explained = {
+                statement: connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+                for statement, values in asked
+            }
+            return {statement: [row[-1] for row in rows] for statement, rows in explained.items()}
+
+    for statement, steps in (await asyncio.to_thread(plans)).items():
+        if "WHERE" in statement:
+            assert steps[0].startswith("SEARCH jobs USING"), statement
+            assert "USE TEMP B-TREE FOR ORDER BY" not in steps, statement

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from penstock.pulls import puller
+from penstock.uploads import Uploads
 from tests.faults import (
     Source,
     after,
@@ -548,16 +549,16 @@ async def test_a_pull_is_no_place_to_keep_much_in(api: Api) -> None:
 async def test_what_is_asked_for_while_it_is_being_cancelled_is_pulled_anew(
     api: Api, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("penstock.pulls.pulls._PATIENCE", 0.0)
+    monkeypatch.setattr("penstock.jobs.jobs.PATIENCE", 0.0)
     gate = asyncio.Event()
-    discard = puller.discard
+    discard = Uploads.discard
 
     async def slow(*arguments: Any) -> None:
         if source.requests:  # not before it begins
             await gate.wait()
         await discard(*arguments)
 
-    monkeypatch.setattr(puller, "discard", slow)
+    monkeypatch.setattr(Uploads, "discard", slow)
     url = source.serve("/film", FILM, etag=V1, faults=[stall(1_000_000)])
     pull = await begin(api, url)
     await standing(api, pull, lambda now: now["received"] >= 1_000_000)

@@ -33,7 +33,13 @@ _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "cache
 # rows locked: nobody could claim the job that it was about to save.
 _POSTGRES_SETUP = "SET idle_in_transaction_session_timeout = '10s'"
 
-HEAD = "0004"
+# Held while the schema is made or brought up to date; any number that nobody else uses here.
+_LOCK = {
+    "sqlite": "BEGIN IMMEDIATE",
+    "postgresql": "SELECT pg_advisory_xact_lock(7362146001)",
+}
+
+HEAD = "0006"
 """The newest migration; a test holds it against the files."""
 
 # Alembic's own table: where a database stands.
@@ -101,6 +107,10 @@ def _prepare_postgres(connection: DBAPIConnection, _record: ConnectionPoolEntry)
 
 def _migrate(engine: Engine) -> None:
     with engine.begin() as connection:
+        if _revision(connection) == HEAD:
+            return
+        # A server and its workers may start together.
+        connection.exec_driver_sql(_LOCK[connection.dialect.name])
         revision = _revision(connection)
         if revision == HEAD:
             return
@@ -120,7 +130,7 @@ def _revision(connection: Connection) -> str | None:
     return connection.scalar(select(_version.c.version_num))
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, revision: str = "head") -> None:
     # Seldom needed, and ten megabytes of memory: not imported before.
     from alembic import command
     from alembic.config import Config
@@ -128,4 +138,4 @@ def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, sele
 from penstock.catalog import job_log
 from penstock.catalog.clock import NOW
 from penstock.catalog.commits import GroupCommit
+from penstock.catalog.lanes import is_paused
 from penstock.catalog.queue import (
     BEFORE_ALL,
     COLUMNS,
@@ -77,6 +78,8 @@ class Leases:
     ) -> list[JobRow]:
         """Up to so many jobs of each lane: those whose holder fell silent, then the longest due.
 
+        Of a paused lane those only that were begun already, and those that are to be ended.
+
         :param ends: how many that are only to be ended may come on top of that, of all lanes
         """
         of_kinds = jobs.c.kind.in_(sorted(kinds))
@@ -92,9 +95,10 @@ class Leases:
                         claimed += _claim(connection, where, holder, ends - len(claimed), lease)
             for lane, places_of in places.items():
                 left = places_of
-                for state in (RUNNING, WAITING):
+                waits = and_(jobs.c.state == WAITING, ~is_paused(lane))
+                for such in (jobs.c.state == RUNNING, waits):
                     if left > 0:
-                        where = and_(jobs.c.lane == lane, jobs.c.state == state, of_kinds)
+                        where = and_(jobs.c.lane == lane, such, of_kinds)
                         found = _claim(connection, where, holder, left, lease)
                         left -= len(found)
                         claimed += found

@@ -68,6 +68,7 @@ class UploadRow(NamedTuple):
     token: int
     wanted: int
     outcome: str | None
+    ahead: str | None
 
 
 class Open(NamedTuple):
@@ -171,6 +172,10 @@ class Ledger:
         """Those that are about to be stored, or were when their server died."""
         return await self._select(uploads.c.state == FINISHING)
 
+    async def ahead(self) -> list[UploadRow]:
+        """The unfinished ones of which parts are in the store."""
+        return await self._select(uploads.c.state.in_(UNFINISHED), uploads.c.ahead.is_not(None))
+
     async def grouped(self) -> list[UploadRow]:
         """Those whose bytes lie in the file of a group."""
         return await self._select(uploads.c.part_group != "", uploads.c.generation == 0)
@@ -205,14 +210,17 @@ class Ledger:
         return await self._commits.run(change)
 
     async def acquire(self, seen: UploadRow, holder: str, *, generation: int) -> UploadRow | None:
-        """Become the holder if nobody else did since ``seen`` was read; answers the new row."""
+        """Become the holder if nobody else did since ``seen`` was read, and no bytes more are
+        counted; answers the new row."""
         values = {
             "holder": holder,
             "token": seen.token + 1,
             "wanted": 0,
             "generation": generation,
         }
-        return await self._update(seen.id, self._at(seen.id, seen.token), values)
+        # Who seemed frozen may have counted more while what was seen was copied.
+        at = and_(self._at(seen.id, seen.token), uploads.c.offset == seen.offset)
+        return await self._update(seen.id, at, values)
 
     async def ask_for(self, seen: UploadRow) -> None:
         """Tell the holder that somebody else wants the upload."""
@@ -227,6 +235,19 @@ class Ledger:
     async def change(self, row: UploadRow, **values: object) -> UploadRow | None:
         """Change the columns if ``row``'s token is still the one; answers the new row."""
         return await self._update(row.id, self._at(row.id, row.token), values)
+
+    async def go_ahead(
+        self, identity: str, holder: str, before: str | None, after: str
+    ) -> UploadRow | None:
+        """Change what is ``ahead`` of an open upload if it is ``before`` still, and no other
+        process holds the upload; answers the new row."""
+        at = and_(
+            uploads.c.id == identity,
+            uploads.c.state == OPEN,
+            uploads.c.ahead.is_not_distinct_from(before),
+            or_(uploads.c.holder == holder, uploads.c.holder.is_(None)),
+        )
+        return await self._update(identity, at, {"ahead": after})
 
     async def end(self, row: UploadRow, event: str, **values: object) -> UploadRow | None:
         """As :meth:`change` for the last time, and tell the hooks."""

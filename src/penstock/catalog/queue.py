@@ -6,7 +6,7 @@
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -17,15 +17,17 @@ from sqlalchemy import (
     and_,
     delete,
     func,
+    literal,
+    null,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from penstock.catalog import job_log
 from penstock.catalog.clock import NOW
 from penstock.catalog.commits import GroupCommit
 from penstock.catalog.ids import may_be_id
+from penstock.catalog.inserting import inserting
 from penstock.catalog.schema import jobs
 from penstock.threads import in_thread
 
@@ -40,10 +42,6 @@ BEFORE_ALL = 0.0
 
 _IDS_PER_QUERY = 500
 _REMOVED_AT_ONCE = 500
-_INSERT: Mapping[str, Callable[..., Any]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
 
 
 class JobRow(NamedTuple):
@@ -94,6 +92,9 @@ class NewJob(NamedTuple):
 
 
 COLUMNS = [jobs.c[name] for name in JobRow._fields]
+_LARGE: Mapping[str, ColumnElement[Any]] = {"checkpoint": literal("{}"), "result": null()}
+_BARE = [_LARGE.get(name, jobs.c[name]) for name in JobRow._fields]
+"""Without the columns that may be large and that a list of jobs has no use for."""
 NEXT_REVISION = jobs.c.revision + 1
 
 
@@ -145,28 +146,51 @@ class Queue:
             found |= dict(await in_thread(read, some))
         return found
 
+    async def recent(self, most: int) -> dict[str, int]:
+        """The revisions of those that run, of ``most`` of the newest, and of as many that ended
+        last."""
+        newest = select(jobs.c.id).order_by(jobs.c.id.desc()).limit(most)
+        runs = select(jobs.c.id).where(jobs.c.state == RUNNING).limit(most)
+        done = select(jobs.c.id).where(jobs.c.ended.is_not(None))
+        done = done.order_by(jobs.c.ended.desc(), jobs.c.id.desc()).limit(most)
+
+        def read() -> dict[str, int]:
+            with self._engine.connect() as connection:
+                found = {one for query in (newest, runs, done) for one in connection.scalars(query)}
+                query = select(jobs.c.id, jobs.c.revision).where(jobs.c.id.in_(found))
+                return {row.id: row.revision for row in connection.execute(query)}
+
+        return await in_thread(read)
+
+    async def bare(self, identities: Sequence[str]) -> list[JobRow]:
+        """Those of the jobs that there are, as in a list: without checkpoint and result."""
+        found: list[JobRow] = []
+        for at in range(0, len(identities), _IDS_PER_QUERY):
+            some = identities[at : at + _IDS_PER_QUERY]
+            found += await self._select(select(*_BARE).where(jobs.c.id.in_(some)))
+        return found
+
     async def page(
-        self, *, kind: str | None, owner: str | None, state: str | None, after: str, limit: int
+        self,
+        *,
+        kind: str | None,
+        owner: str | None,
+        state: str | None,
+        after: str,
+        limit: int,
+        bare: bool = False,
     ) -> list[JobRow]:
-        """Jobs, newest first, that were made before the one whose id is ``after``."""
+        """Jobs, newest first, that were made before the one whose id is ``after``; ``bare``:
+        without checkpoint and result."""
         wanted: list[ColumnElement[bool]] = []
         for column, value in ((jobs.c.kind, kind), (jobs.c.owner, owner), (jobs.c.state, state)):
             if value is not None:
                 wanted.append(column == value)
         if after:
             wanted.append(jobs.c.id < after)
-        query = select(*COLUMNS).where(*wanted).order_by(jobs.c.id.desc()).limit(limit)
+        columns = _BARE if bare else COLUMNS
+        query = select(*columns).where(*wanted).order_by(jobs.c.id.desc()).limit(limit)
         return await self._select(query)
-
-    async def counts(self) -> dict[tuple[str, str], int]:
-        """How many jobs there are of each lane and state."""
-        query = select(jobs.c.lane, jobs.c.state, func.count()).group_by(jobs.c.lane, jobs.c.state)
-
-        def read() -> dict[tuple[str, str], int]:
-            with self._engine.connect() as connection:
-                return {(lane, state): count for lane, state, count in connection.execute(query)}
-
-        return await in_thread(read)
 
     async def cancel(self, identity: str) -> JobRow | None:
         """Ask for the end of a job that has not ended; answers how it stands then.
@@ -296,7 +320,7 @@ def _insert(connection: Connection, wanted: NewJob, once: str | None) -> JobRow 
         **dict.fromkeys(("token", "attempts", "failures", "done", "files_done"), 0),
         **dict.fromkeys(("furthest", "revision", "lines"), 0),
     }
-    adding = _INSERT[connection.dialect.name](jobs).values(**row)
+    adding = inserting(connection, jobs, row)
     # Two hosts may ask in the same moment: the second waits for the first, and then finds it.
     adding = adding.on_conflict_do_nothing(index_elements=["once"])
     added = connection.execute(adding.returning(*COLUMNS)).first()

@@ -86,6 +86,8 @@ uploads = Table(
     Column("wanted", Integer, nullable=False),
     # The final answer, as JSON.
     Column("outcome", Text),
+    # What the store keeps of the parts that went into it ahead of the end, as JSON, or null.
+    Column("ahead", Text),
 )
 
 outbox = Table(
@@ -166,6 +168,8 @@ jobs = Table(
     Index("ix_jobs_due", "due"),
     Index("ix_jobs_ended", "ended"),
     Index("ix_jobs_owner", "owner", "kind", "id"),
+    Index("ix_jobs_state", "state", "id"),
+    Index("ix_jobs_kind", "kind", "id"),
 )
 
 job_log = Table(
@@ -175,4 +179,12 @@ job_log = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("at", Float, nullable=False),
     Column("text", Text, nullable=False),
+)
+
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("name", Text, primary_key=True),
+    # None of its jobs that wait is begun.
+    Column("paused", Boolean, nullable=False),
 )

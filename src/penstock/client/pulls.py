@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from penstock.client.answers import FileInfo, JsonObject, rfc3339, understood
-from penstock.client.events import Event, EventReader
-from penstock.client.http import Http, json_of
+from penstock.client.answers import FileInfo, JsonObject, rfc3339
+from penstock.client.background import Background, time_of, trouble_json, trouble_of
+from penstock.client.http import Http
 from penstock.client.progress import Progress, no_progress
-from penstock.errors import Cancelled, PenstockError, ServerUnavailable, error_class
-
-PULLS = "/v1/pulls"
-SILENCE = 60.0
-"""Seconds without even a comment after which a stream of events is left; one comes every 15."""
+from penstock.errors import Cancelled, PenstockError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,7 @@ class PullInfo:
     @classmethod
     def from_json(cls, document: JsonObject) -> Self:
         """Read the Pull object of the API."""
-        file, error = document["file"], document["error"]
+        file = document["file"]
         return cls(
             id=str(document["id"]),
             state=str(document["state"]),
@@ -61,16 +57,15 @@ class PullInfo:
             attempts=int(document["attempts"]),
             cancelling=bool(document["cancelling"]),
             created=datetime.fromisoformat(document["created"]),
-            started=_time(document["started"]),
-            ended=_time(document["ended"]),
-            next_try=_time(document["next_try"]),
+            started=time_of(document["started"]),
+            ended=time_of(document["ended"]),
+            next_try=time_of(document["next_try"]),
             file=None if file is None else FileInfo.from_json(file),
-            error=None if error is None else error_class(error["code"])(error["detail"]),
+            error=trouble_of(document["error"]),
         )
 
     def to_json(self) -> dict[str, Any]:
         """The Pull object of the API."""
-        error = self.error and {"code": self.error.code, "detail": self.error.detail}
         return {
             "id": self.id,
             "state": self.state,
@@ -87,7 +82,7 @@ class PullInfo:
             "ended": self.ended and rfc3339(self.ended),
             "next_try": self.next_try and rfc3339(self.next_try),
             "file": self.file and self.file.to_json(),
-            "error": error,
+            "error": trouble_json(self.error),
         }
 
     @property
@@ -112,7 +107,7 @@ class Pulls:
     """The pulls of one server; :attr:`penstock.client.Client.pulls` is one."""
 
     def __init__(self, http: Http) -> None:
-        self._http = http
+        self._pulls = Background(http, "/v1/pulls", "pulls", PullInfo.from_json)
 
     async def begin(
         self,
@@ -141,25 +136,20 @@ class Pulls:
             "sha256": sha256,
             "overwrite": overwrite,
         }
-        wish = {name: value for name, value in wish.items() if value is not None}
-        return await self._ask("POST", PULLS, json=wish)
+        return await self._pulls.begin(
+            {name: value for name, value in wish.items() if value is not None}
+        )
 
     async def get(self, identity: str) -> PullInfo:
         """How a pull stands.
 
         :raises NotFound: there is no such pull.
         """
-        return await self._ask("GET", _path(identity))
+        return await self._pulls.get(identity)
 
-    async def list(self) -> AsyncGenerator[PullInfo, None]:
+    def list(self) -> AsyncGenerator[PullInfo, None]:
         """All pulls that the server remembers, the newest first."""
-        after: str | None = ""
-        while after is not None:
-            url = self._http.url(PULLS, [("after", after)] if after else [])
-            _, body = await self._http.call("GET", url)
-            pulls, after = understood(_page, json_of(body))
-            for pull in pulls:
-                yield pull
+        return self._pulls.list()
 
     async def cancel(self, identity: str) -> PullInfo:
         """End a pull and remove what came of it; one that has failed leaves nothing then.
@@ -167,7 +157,7 @@ class Pulls:
         :raises NotFound: there is no such pull.
         :raises WrongState: it is done.
         """
-        return await self._ask("DELETE", _path(identity))
+        return await self._pulls.cancel(identity)
 
     async def retry(self, identity: str) -> PullInfo:
         """Let a pull that failed or was cancelled go on, or one that waits do so at once.
@@ -175,9 +165,9 @@ class Pulls:
         :raises NotFound: there is no such pull.
         :raises WrongState: it is under way, or done.
         """
-        return await self._ask("POST", f"{_path(identity)}/retry")
+        return await self._pulls.retry(identity)
 
-    async def watch(self, identity: str) -> AsyncGenerator[PullInfo, None]:
+    def watch(self, identity: str) -> AsyncGenerator[PullInfo, None]:
         """How a pull stands, again whenever that changes, until it has ended.
 
         A broken connection and a server that was restarted are overcome. Close the generator if
@@ -185,21 +175,7 @@ class Pulls:
 
         :raises NotFound: there is no such pull.
         """
-        backoff = self._http.backoff()
-        while True:
-            heard = False
-            try:
-                async with aclosing(self._events(identity)) as events:
-                    async for event in events:
-                        heard = True
-                        pull = understood(PullInfo.from_json, json_of(event.data.encode()))
-                        yield pull
-                        if pull.has_ended:
-                            return
-                error: PenstockError = ServerUnavailable(f"{self._http.base} ended the events")
-            except PenstockError as failed:
-                error = failed
-            await self._http.retry(backoff, error, progressed=heard)
+        return self._pulls.watch(identity)
 
     async def finished(self, identity: str, *, progress: Progress = no_progress) -> PullInfo:
         """Wait for the end of a pull; :meth:`PullInfo.stored` tells what became of it.
@@ -212,29 +188,3 @@ class Pulls:
                 if pull.has_ended:
                     return pull
         raise AssertionError("a watch ends with the end of the pull")
-
-    async def _events(self, identity: str) -> AsyncGenerator[Event, None]:
-        """One stream of events."""
-        url = self._http.url(f"{_path(identity)}/events")
-        patience = max(self._http.timeout, SILENCE)
-        reader = EventReader()
-        async with self._http.request("GET", url, answer_within=patience) as response:
-            while data := await response.content.readany():
-                for event in reader.feed(data):
-                    yield event
-
-    async def _ask(self, method: str, path: str, **options: Any) -> PullInfo:
-        _, body = await self._http.call(method, self._http.url(path), **options)
-        return understood(PullInfo.from_json, json_of(body))
-
-
-def _path(identity: str) -> str:
-    return f"{PULLS}/{identity}"
-
-
-def _page(document: JsonObject) -> tuple[list[PullInfo], str | None]:
-    return [PullInfo.from_json(one) for one in document["pulls"]], document["next"]
-
-
-def _time(told: str | None) -> datetime | None:
-    return None if told is None else datetime.fromisoformat(told)

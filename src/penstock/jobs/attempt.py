@@ -74,9 +74,8 @@ class Attempt:
 
     async def _result(self) -> dict[str, object]:
         longest = self._limits.longest
-        values: dict[str, object] = {
-            "result": encoded("result", await self._handler(self.run), longest)
-        }
+        result = encoded("result", await self._handler(self.run), longest)
+        values: dict[str, object] = {"result": result, **self.run.reached()}
         if self.run.retained is not None:
             values["spec"] = encoded("spec", self.run.retained, longest)
         return values

@@ -1,7 +1,8 @@
 """The queue of jobs, for those who ask for work to be done."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import aclosing, suppress
 from typing import Any
 
 from sqlalchemy import Engine
@@ -9,32 +10,48 @@ from sqlalchemy.exc import IntegrityError
 
 from penstock.catalog.commits import GroupCommit
 from penstock.catalog.ids import may_be_id
+from penstock.catalog.lanes import LaneRow, Lanes
 from penstock.catalog.leases import Leases
 from penstock.catalog.queue import JobRow, NewJob, Queue
 from penstock.errors import BadRequest, Busy, NotFound, WrongState
-from penstock.jobs.job import Job, Line, State, decoded, encoded
+from penstock.jobs.job import ENDED, Job, Line, State, decoded, encoded
+from penstock.jobs.lane import Lane, lane_of
 from penstock.jobs.limits import JobLimits
+from penstock.jobs.overview import Changes, Overview
 from penstock.jobs.watching import Watchers
 from penstock.threads import in_thread
 
+PATIENCE = 5.0
+"""Seconds within which a worker that lives lets go of what is cancelled."""
+
 _MOST_LISTED = 1000
 _LONGEST_KEY = 4096
+_EMPTY = LaneRow(False, {})
 
 
 class Jobs:
     """One object for each engine and event loop; ``commits`` is the catalog's.
 
     A job has an owner. Only who names the same one sees it; the empty one is a name like any
-    other, and ``None`` is for who may see all.
+    other, and ``None`` is for who may see all. ``lanes`` are those that there are although they
+    may never have had a job.
     """
 
     def __init__(
-        self, engine: Engine, commits: GroupCommit, limits: JobLimits | None = None
+        self,
+        engine: Engine,
+        commits: GroupCommit,
+        limits: JobLimits | None = None,
+        *,
+        lanes: Iterable[str] = (),
     ) -> None:
         self.limits = limits or JobLimits()
         self.leases = Leases(engine, commits)
         self._queue = Queue(engine, commits)
+        self._lanes = Lanes(engine, commits)
+        self._known = frozenset(lanes)
         self._watchers = Watchers(self._queue, self.limits.poll)
+        self._overview = Overview(self._queue, self.lanes, self.limits.poll)
         self._listeners: list[Callable[[], None]] = []
 
     async def enqueue(
@@ -86,25 +103,47 @@ class Jobs:
         after: str = "",
         limit: int = 100,
         state: State | None = None,
+        *,
+        bare: bool = False,
     ) -> list[Job]:
         """Up to ``limit`` jobs, newest first; ``after`` is the id of the last one seen before.
+
+        ``bare`` ones have no checkpoint and no result, which may be large.
 
         :raises BadRequest: ``after`` is no id.
         """
         if after and not may_be_id(after):
             raise BadRequest("after is the id of a job, as the page before told it")
         rows = await self._queue.page(
-            kind=kind, owner=owner, state=state, after=after, limit=min(limit, _MOST_LISTED)
+            kind=kind,
+            owner=owner,
+            state=state,
+            after=after,
+            limit=min(limit, _MOST_LISTED),
+            bare=bare,
         )
         # Together they may be large.
         return await in_thread(lambda: [decoded(row) for row in rows])
 
-    async def counts(self) -> dict[str, dict[State, int]]:
-        """How many jobs each lane has in each state."""
-        lanes: dict[str, dict[State, int]] = {}
-        for (lane, state), count in (await self._queue.counts()).items():
-            lanes.setdefault(lane, {})[State(state)] = count
-        return lanes
+    async def lanes(self) -> list[Lane]:
+        """Every lane by name, with how many jobs it has in each state."""
+        found = dict.fromkeys(self._known, _EMPTY) | await self._lanes.read()
+        return [lane_of(name, found[name]) for name in sorted(found)]
+
+    async def pause(self, name: str) -> Lane:
+        """Begin no job of the lane that waits, on no host, until it is resumed; those that run go
+        on, with another worker too if theirs dies. Durable on return.
+
+        :raises NotFound: there is no such lane.
+        """
+        return await self._pause(name, True)
+
+    async def resume(self, name: str) -> Lane:
+        """Let the jobs of a paused lane be begun again.
+
+        :raises NotFound: there is no such lane.
+        """
+        return await self._pause(name, False)
 
     async def cancel(self, identity: str, owner: str | None = "") -> Job:
         """Ask for the end of a job, and answer how it stands then.
@@ -172,6 +211,29 @@ class Jobs:
             async for row in rows:
                 yield decoded(row)
 
+    async def when_ended(self, identity: str, owner: str | None = "") -> Job:
+        """A job when it has ended, or as it stands when waiting took too long.
+
+        :raises NotFound: as :meth:`get`.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE), aclosing(self.watch(identity, owner)) as jobs:
+                async for job in jobs:
+                    if job.state in ENDED:
+                        return job
+        return await self.get(identity, owner)
+
+    async def watch_all(self) -> AsyncGenerator[Changes, None]:
+        """The lanes and the recent jobs of every owner, then what of them has changed, about once
+        a second at most. Close it (``contextlib.aclosing``) if you leave.
+
+        The jobs are ``bare`` ones (see :meth:`page`): those that run, the newest, and those that
+        ended last. It ends if the server closes.
+        """
+        async with aclosing(self._overview.watch()) as changes:
+            async for changed in changes:
+                yield changed
+
     async def sweep(self) -> int:
         """Remove ended jobs that are old or too many; answers how many."""
         return await self._queue.sweep(self.limits.kept, self.limits.most_ended)
@@ -179,6 +241,7 @@ class Jobs:
     async def close(self) -> None:
         """End those who watch; close the workers before."""
         await self._watchers.close()
+        await self._overview.close()
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call ``listener``, in the event loop, when this process has queued a job or ended one."""
@@ -189,6 +252,13 @@ class Jobs:
         for listener in self._listeners:
             listener()
         self._watchers.hurry()
+
+    async def _pause(self, name: str, paused: bool) -> Lane:
+        if name not in {lane.name for lane in await self.lanes()}:
+            raise NotFound("there is no such lane; GET /v1/lanes lists them")
+        await self._lanes.pause(name, paused)
+        self.changed()
+        return next(lane for lane in await self.lanes() if lane.name == name)
 
     async def _of(self, identity: str, owner: str | None) -> JobRow:
         row = await self._queue.get(identity)

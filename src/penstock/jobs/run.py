@@ -89,6 +89,11 @@ class Run:
         """
         await self._hold.insist(lambda: self._leases.write(self._hold.claim, text))
 
+    def reached(self) -> dict[str, object]:
+        """For the worker: how far the handler said it was in the end, as columns of the job."""
+        progress = self._tracker.tell(asyncio.get_running_loop().time())
+        return progress._replace(rate=None)._asdict()
+
     async def renew(self) -> None:
         """For the worker: renew the lease and tell the progress, if there is need."""
         hold, now = self._hold, asyncio.get_running_loop().time()

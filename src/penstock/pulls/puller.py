@@ -64,7 +64,7 @@ class Puller:
 
     async def clean_up(self, job: Job) -> None:
         """Remove what came of a pull that was cancelled."""
-        await discard(self._uploads, job)
+        await self._uploads.discard(job.spec["key"], owner_of(job))
 
     async def _attempt(self, run: Run, wish: Wish) -> Mapping[str, Any]:
         kept = Kept.of(run.checkpoint, wish)
@@ -79,7 +79,7 @@ class Puller:
         # Refused to whoever has lost the job: what is there is another's by now. From here on there
         # may be something to clean up.
         await run.save({"beginnings": run.checkpoint.get("beginnings", 0)})
-        await discard(self._uploads, run.job)
+        await self._uploads.discard(wish.key, owner_of(run.job))
         file = await self._remote.probe(wish.url, wish.headers)
         sha256 = wish.sha256 or file.sha256
         if file.sha256 not in (None, sha256):
@@ -146,14 +146,6 @@ class Puller:
 def owner_of(job: Job) -> str:
     """Whose the uploads of a pull are: nobody else can look at them or go on with them."""
     return f"pull:{job.id}"
-
-
-async def discard(uploads: Uploads, job: Job) -> None:
-    """Remove what came of a pull, whoever is at it."""
-    owner = owner_of(job)
-    for upload in await uploads.open_for(Wish.from_spec(job.spec).key, owner):
-        with suppress(NotFound):
-            await uploads.delete(upload.id, owner)
 
 
 def _is_worth_it(session: Session, file: RemoteFile) -> bool:

@@ -1,13 +1,12 @@
 """Pulls as whoever asks for them sees them: begun, looked at, watched, ended, tried again."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 
 from penstock.errors import NotFound, WrongState
 from penstock.jobs import ENDED, Job, Jobs, State
 from penstock.pulls.pull import Pull, pull_of
-from penstock.pulls.puller import discard
+from penstock.pulls.puller import owner_of
 from penstock.pulls.wish import Wish
 from penstock.stores.early import check_early
 from penstock.stores.interface import Store
@@ -17,9 +16,6 @@ KIND = "pull"
 """Of the jobs."""
 LANE = "pull"
 """Pulls have places of their own in each worker."""
-
-_PATIENCE = 5.0
-"""Seconds within which a worker that lives lets go of what is cancelled."""
 
 
 class Pulls:
@@ -66,11 +62,11 @@ class Pulls:
         if job.state not in ENDED:
             with suppress(WrongState):  # it ended in this moment
                 await self._jobs.cancel(identity, owner)
-            job = await self._when_ended(identity, owner)
+            job = await self._jobs.when_ended(identity, owner)
         if job.state is State.DONE:
             raise WrongState("the pull is done; to remove what it stored delete that file")
         if job.state is State.FAILED:
-            await discard(self._uploads, job)
+            await self._uploads.discard(job.spec["key"], owner_of(job))
         return pull_of(job)
 
     async def retry(self, identity: str, owner: str = "") -> Pull:
@@ -97,15 +93,3 @@ class Pulls:
         if job.kind != KIND:
             raise NotFound("there is no such pull; it may be too old")
         return job
-
-    async def _when_ended(self, identity: str, owner: str) -> Job:
-        """The job when it has ended, or as it stands when waiting took too long."""
-        with suppress(TimeoutError):
-            async with (
-                asyncio.timeout(_PATIENCE),
-                aclosing(self._jobs.watch(identity, owner)) as jobs,
-            ):
-                async for job in jobs:
-                    if job.state in ENDED:
-                        return job
-        return await self._jobs.get(identity, owner)
