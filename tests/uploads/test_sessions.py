@@ -17,6 +17,7 @@ from penstock.errors import (
     PreconditionFailed,
     Superseded,
     TooLarge,
+    UploadGone,
 )
 from penstock.stores import Condition, FileInfo
 from penstock.uploads import Creation, State
@@ -77,6 +78,42 @@ async def test_a_store_that_adopts_nothing_gets_a_copy(start: Start) -> None:
 
     assert await house.stored("a") == DATA
     assert info.sha256 == hashlib.sha256(DATA).digest()
+
+
+async def test_what_is_stored_by_another_host_is_not_taken_from_it(
+    start: Start, tmp_path: Path
+) -> None:
+    """The bytes lie on that host, or they are lost."""
+    house = await start("memory://")
+    identity = await begun(house, Creation(key="a"), DATA)
+    ledger = house.uploads._ledger
+    row = await ledger.get(identity)
+    assert row is not None
+    stored = await ledger.change(row, state=State.FINISHING, length=len(DATA))
+    file, there = tmp_path / "uploads" / f"{identity}.0", tmp_path / "there"
+    await asyncio.to_thread(file.rename, there)
+
+    with pytest.raises(UploadGone):
+        await house.uploads.take(identity)
+    with pytest.raises(UploadGone):
+        await house.uploads.look(identity)
+    await house.uploads.sweeper.recover()
+
+    assert await ledger.get(identity) == stored
+    await asyncio.to_thread(there.rename, file)
+    await house.uploads.sweeper.recover()
+    assert await house.stored("a") == DATA
+
+
+async def test_who_copied_fewer_bytes_than_are_counted_does_not_get_hold(house: House) -> None:
+    """A process that seemed frozen woke up meanwhile."""
+    identity = await begun(house, Creation(key="a"), DATA)
+    ledger = house.uploads._ledger
+    seen = await ledger.get(identity)
+    assert seen is not None
+    await ledger.change(seen, offset=seen.offset + 1)
+
+    assert await ledger.acquire(seen, "another", generation=1) is None
 
 
 async def test_the_answer_of_an_upload_can_be_had_again(house: House) -> None:

@@ -64,6 +64,7 @@ class Folder:
     def close(self) -> None:
         """Close the descriptor if it is ours."""
         if self._owned:
+            self._owned = False  # once: then it is another file's
             os.close(self.fd)
 
     def check_space(self, size: int) -> None:

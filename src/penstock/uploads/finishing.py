@@ -22,6 +22,7 @@ from penstock.stores.early import check_early
 from penstock.stores.interface import ALWAYS, Adopts, Facts, FileInfo, Store
 from penstock.threads import in_pool
 from penstock.uploads import files
+from penstock.uploads.ahead import Ahead
 from penstock.uploads.joining import Joining
 from penstock.uploads.session import Session
 from penstock.uploads.upload import Kind, Outcome, State
@@ -33,13 +34,22 @@ _LASTING = (PreconditionFailed, KeyConflict, BadKey)
 
 
 class Finishing:
-    """Ends uploads. ``sha256``: whether every file's SHA-256 is recorded."""
+    """Ends uploads. ``sha256``: whether every file's SHA-256 is recorded. ``ahead`` is what sends
+    parts into the store before, where it can take such."""
 
     def __init__(
-        self, store: Store, ledger: Ledger, folder: files.Folder, pool: Executor, *, sha256: bool
+        self,
+        store: Store,
+        ledger: Ledger,
+        folder: files.Folder,
+        pool: Executor,
+        ahead: Ahead | None,
+        *,
+        sha256: bool,
     ) -> None:
         self._store = store
         self._adopts = store if isinstance(store, Adopts) else None
+        self._ahead = ahead
         self._pool = pool
         self._sha256 = sha256
         self._joining = Joining(ledger, folder, pool)
@@ -72,11 +82,16 @@ class Finishing:
                 await self._joining.clear(session)
 
     async def _store_it(self, session: Session, digester: Digester) -> Outcome:
-        replaced = await check_early(self._store, session.row.key, ALWAYS)
+        facts = Facts(digester.sha256, digester.crc32, session.upload.content_type)
         try:
+            if self._ahead is not None:
+                await session.data.sync()
+                arrived = await self._ahead.finish(session, facts)
+                return Outcome(arrived.file, replaced=arrived.replaced)
+            replaced = await check_early(self._store, session.row.key, ALWAYS)
             if self._adopts is None:
                 return Outcome(await self._copy(session), replaced=replaced)
-            return await self._adopt(session, self._adopts, digester, replaced)
+            return await self._adopt(session, self._adopts, facts, digester.size, replaced)
         except _LASTING:
             raise
         except (PenstockError, OSError):
@@ -84,13 +99,12 @@ class Finishing:
             raise
 
     async def _adopt(
-        self, session: Session, store: Adopts, digester: Digester, replaced: bool
+        self, session: Session, store: Adopts, facts: Facts, size: int, replaced: bool
     ) -> Outcome:
         upload = session.upload
-        facts = Facts(digester.sha256, digester.crc32, upload.content_type)
 
         def ready() -> FileInfo:
-            os.ftruncate(session.data.fd, digester.size)  # it may have been told, and held, more
+            os.ftruncate(session.data.fd, size)  # it may have been told, and held, more
             return store.finish(session.data.fd, upload.key, facts)
 
         info = await in_pool(self._pool, ready)
@@ -98,8 +112,8 @@ class Finishing:
         await session.change(
             state=State.FINISHING,
             outcome=outcome.to_json(),
-            offset=digester.size,
-            length=digester.size,
+            offset=size,
+            length=size,
         )
         name, _ = files.data_place(session.row)
         await in_pool(self._pool, store.adopt, name, info, upload.condition)

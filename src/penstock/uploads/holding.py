@@ -138,6 +138,8 @@ class Holding:
     async def _try(self, identity: str, wish: "_Wish", owner: str) -> Session | None:
         """Hold it if that can be done now; waits a little for another process."""
         row = check_owner(await self._ledger.get(identity), owner)
+        if wish.whole and row.state == State.FINISHING:
+            await self.check(row)  # before it is taken from another host, which may be storing it
         lock = await self._lock(files.lock_name(row), patient=row.holder in (None, self.me))
         if lock is None:
             return await self._ask(row, wish)
@@ -172,7 +174,7 @@ class Holding:
 
         :raises UploadGone: they are not.
         """
-        if row.state == State.OPEN and row.offset:
+        if _must_be_here(row):
             work = partial(self._open_data, row, whole=True)
             _close_if_any(await open_in_thread(work, _close_if_any, self._pool))
 
@@ -183,7 +185,7 @@ class Holding:
         """
         _, base = files.data_place(row)
         fd = self._folder.open_data(row, create=row.state == State.OPEN and row.offset == 0)
-        if row.offset == 0 or row.state != State.OPEN or not whole:
+        if not (whole and _must_be_here(row)):
             return fd
         if fd is None or os.fstat(fd).st_size < base + row.offset:
             _close_if_any(fd)
@@ -270,6 +272,16 @@ def check_owner(row: UploadRow | None, owner: str) -> UploadRow:
     if row is None or row.owner != owner:
         raise NotFound("there is no such upload; it may have expired")
     return row
+
+
+def _must_be_here(row: UploadRow) -> bool:
+    """Whether there are bytes that nothing can become of the upload without.
+
+    One that is about to be stored by a rename has its answer already, and they may be gone.
+    """
+    if row.state == State.FINISHING:
+        return row.outcome is None
+    return row.state == State.OPEN and row.offset > 0
 
 
 def _close_if_any(fd: int | None) -> None:

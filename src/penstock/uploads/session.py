@@ -47,6 +47,9 @@ class Keeper(Protocol):
     async def finish(self, session: "Session") -> None:
         """End a complete upload."""
 
+    def counted(self, session: "Session") -> None:
+        """Bytes may be durable and counted that were not; costs next to nothing if not."""
+
     def let_go(self, session: "Session", digester: Digester | None) -> None:
         """A session was left; the digest of what is counted is of use to the next one."""
 
@@ -229,6 +232,10 @@ class Session:
         assert sha256 is not None
         return sha256
 
+    async def crc32(self) -> int:
+        """The CRC-32 of everything received; likewise."""
+        return (await self.data.digest(sha256=False)).crc32
+
     async def finish(self) -> FileInfo | None:
         """Store the whole at its key; answers the file, ``None`` for a part.
 
@@ -356,6 +363,8 @@ class Session:
             counted = await self._release()
             if counted:
                 digester = self.data.digester
+                if self.is_open and self.data.written > self._began:
+                    self._keeper.counted(self)
             if not self._is_needed():
                 await in_pool(self._pool, self._folder.drop, self.row)
         finally:
@@ -422,6 +431,7 @@ class Session:
             await self._end_saving()
         if not self.data.is_held_back and self._saving is None and self._is_due():
             self._saving = asyncio.create_task(self._save(self.data.written))
+        self._keeper.counted(self)
 
     def _check(self) -> None:
         if self._unwanted:

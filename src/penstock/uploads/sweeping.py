@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from typing import Protocol
 
 from penstock.catalog.ledger import Ledger, UploadRow
-from penstock.errors import NotFound, Superseded
+from penstock.errors import NotFound, Superseded, UploadGone
 from penstock.threads import in_pool
 from penstock.uploads import files
 from penstock.uploads.upload import Kind, Upload
@@ -31,6 +31,9 @@ class Swept(Protocol):
 
     async def expire(self, identity: str, owner: str = "") -> bool:
         """End an upload and remove it, if nobody goes on with it."""
+
+    async def renew(self) -> None:
+        """Have the store keep what was sent ahead of uploads that may be gone on with."""
 
 
 class Sweeper:
@@ -64,6 +67,8 @@ class Sweeper:
         for row in await self._ledger.finishing():
             try:
                 await self._uploads.look(row.id, row.owner)
+            except UploadGone:  # or they are on another host, which stores it
+                _log.warning("the bytes of an upload that was being stored are not here")
             except (NotFound, Superseded):
                 continue  # another process is at it
             except Exception:  # noqa: BLE001 - one that is broken must not hold up the others
@@ -93,6 +98,7 @@ class Sweeper:
     async def _sweep_all(self) -> None:
         if swept := await self.sweep():
             _log.info("swept uploads", extra={"fields": {"swept": swept}})
+        await self._uploads.renew()
 
     async def _expire(self, row: UploadRow) -> bool:
         if row.outcome is not None and row.kind != Kind.PARTIAL:

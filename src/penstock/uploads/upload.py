@@ -186,4 +186,5 @@ def new_row(identity: str, wish: Creation, *, now: float, expires: float) -> Upl
         token=0,
         wanted=0,
         outcome=None,
+        ahead=None,
     )

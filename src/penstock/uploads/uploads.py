@@ -21,10 +21,11 @@ from penstock.errors import (
 )
 from penstock.octets.digests import Digester
 from penstock.stores.early import check_early
-from penstock.stores.interface import ALWAYS, Adopts, Store
+from penstock.stores.interface import ALWAYS, Adopts, Parts, Store
 from penstock.stores.keys import check_key
 from penstock.threads import in_pool
 from penstock.uploads import files
+from penstock.uploads.ahead import Ahead
 from penstock.uploads.finishing import Finishing
 from penstock.uploads.following import Following
 from penstock.uploads.holding import Holding, check_owner
@@ -63,7 +64,12 @@ class Uploads:
         self._sha256 = sha256
         self._pool = ThreadPoolExecutor(threads, "penstock-upload")
         self._holding = Holding(ledger, self._folder, self._pool)
-        self._finishing = Finishing(store, ledger, self._folder, self._pool, sha256=sha256)
+        self._ahead: Ahead | None = None
+        if isinstance(store, Parts) and not isinstance(store, Adopts):
+            self._ahead = Ahead(store, ledger, self._holding.me)
+        self._finishing = Finishing(
+            store, ledger, self._folder, self._pool, self._ahead, sha256=sha256
+        )
         self._digests: OrderedDict[str, Digester] = OrderedDict()
         self._background: set[asyncio.Task[None]] = set()
         self.sweeper = Sweeper(self, ledger, self._folder, self._pool)
@@ -77,6 +83,8 @@ class Uploads:
         """End the sessions that are left and wait for what is being joined."""
         await self._holding.close()
         await asyncio.gather(*self._background, return_exceptions=True)
+        if self._ahead is not None:
+            await self._ahead.close()
         await self.following.close()
         await asyncio.to_thread(self._pool.shutdown)
         self._fallback.close()
@@ -156,6 +164,12 @@ class Uploads:
         async with session:
             await self._remove(session, "upload.deleted")
 
+    async def discard(self, key: str, owner: str) -> None:
+        """End the uploads for ``key`` that ``owner`` has begun, whoever is at them."""
+        for upload in await self.open_for(key, owner):
+            with suppress(NotFound):
+                await self.delete(upload.id, owner)
+
     async def expire(self, identity: str, owner: str = "") -> bool:
         """Remove an upload if its time is over and nobody goes on with it; whether it was.
 
@@ -219,10 +233,19 @@ class Uploads:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
+    def counted(self, session: Session) -> None:
+        """Bytes may be durable and counted that were not; costs next to nothing if not."""
+        if self._ahead is not None:
+            self._ahead.counted(session)
+
     def let_go(self, session: Session, digester: Digester | None) -> None:
         """A session was left; the digest of what is counted is of use to the next one."""
         self._holding.forget(session)
         self.following.left(session)
+        if self._ahead is not None:
+            self._ahead.left(session)
+            if session.removed or session.row.state == State.FAILED:
+                self._in_background(self._ahead.forsake(session.row))
         if digester is not None and session.is_open:
             self._digests[session.row.id] = digester
             self._digests.move_to_end(session.row.id)
@@ -233,7 +256,14 @@ class Uploads:
         """Seconds since 1970 by a clock that does not jump while the process runs."""
         return self._started + time.monotonic()
 
+    async def renew(self) -> None:
+        """Have the store keep what was sent ahead of uploads that may be gone on with."""
+        if self._ahead is not None:
+            await self._ahead.renew()
+
     def _session(self, row: UploadRow, fds: tuple[int, int | None]) -> Session:
+        if self._ahead is not None:
+            self._ahead.taken(row)
         digester = self._digests.pop(row.id, None)
         if digester is None or digester.size > row.offset:
             # The whole is digested when the parts are together.
