@@ -1,0 +1,1 @@
+"""``/v1/archives``: folders that become ZIPs inside the store, in the background."""
