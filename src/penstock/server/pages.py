@@ -7,8 +7,13 @@ from aiohttp import web
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 
-# Listed once: no request can name another file, and none waits for the disk to say so.
-_ASSETS = {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file()}
+# Listed once: no request can name another file, and none waits for the disk to say so. Pages have
+# addresses of their own, where somebody may be asked to log in.
+_ASSETS = {
+    path.relative_to(STATIC).as_posix()
+    for path in STATIC.rglob("*")
+    if path.is_file() and path.suffix != ".html"
+}
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; "
@@ -19,14 +24,19 @@ _HEADERS = {
 }
 
 
+def page(name: str) -> web.FileResponse:
+    """One of the pages of the package, with the rules that browsers are to keep on it."""
+    return web.FileResponse(STATIC / name, headers=_HEADERS)
+
+
 async def index(request: web.Request) -> web.FileResponse:
     """``GET /``: files, to look at and to move."""
-    return web.FileResponse(STATIC / "index.html", headers=_HEADERS)
+    return page("index.html")
 
 
 async def docs(request: web.Request) -> web.FileResponse:
     """``GET /docs``: Swagger UI over the contract."""
-    return web.FileResponse(STATIC / "docs.html", headers=_HEADERS)
+    return page("docs.html")
 
 
 async def contract(request: web.Request) -> web.FileResponse:

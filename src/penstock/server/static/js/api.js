@@ -1,5 +1,6 @@
 // The HTTP interface, as this page uses it. Whatever fails, fails as a Problem.
 
+import { sentence } from "./format.js";
 import { fileUrl } from "./keys.js";
 
 const TUS = { "Tus-Resumable": "1.0.0" };
@@ -11,12 +12,6 @@ export class Problem extends Error {
     super(detail);
     Object.assign(this, { status, code, detail, retryAfter });
   }
-}
-
-/** The server's details begin in lower case, to be put into a sentence; here they stand alone. */
-function sentence(text) {
-  const whole = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(whole) ? whole : `${whole}.`;
 }
 
 /** The problem in a response body, or one made up from the status when there is none. */
@@ -33,7 +28,8 @@ export function problemFrom(status, text, retryAfter = null) {
   });
 }
 
-async function call(url, options = {}) {
+/** Send a request; the answer, which is a good one. */
+export async function call(url, options = {}) {
   let response;
   try {
     response = await fetch(url, { cache: "no-store", ...options });

@@ -54,3 +54,9 @@ export function plural(value, noun, nouns = `${noun}s`) {
 export function percent(part, whole) {
   return whole > 0 ? Math.min(100, Math.floor((part / whole) * 100)) : 0;
 }
+
+/** The server's details begin in lower case, to be put into a sentence; here they stand alone. What begins with a URL stays. */
+export function sentence(text) {
+  const whole = /^[a-z]+\b(?![:/.])/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+  return /[.!?]$/.test(whole) ? whole : `${whole}.`;
+}

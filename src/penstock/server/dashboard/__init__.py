@@ -1,0 +1,1 @@
+"""``/dashboard``: the page on jobs, for who can log in."""
