@@ -35,7 +35,7 @@ from pathlib import Path
 from pydantic import ByteSize, TypeAdapter
 
 from bench import crowd, flatness, jobs, kills, relay, table, takeover, upload_crowd
-from bench.cases import BENCHMARKS
+from bench.cases import BENCHMARKS, archives
 from bench.corpus import Corpus
 from bench.effort import QUICK, Effort
 from bench.measure import machine
@@ -43,7 +43,8 @@ from bench.peers.server import PeerMissing
 
 # What is no comparison of rounds: each has a way of its own to run and to be told.
 _OTHERS = {
-    room.NAME: room for room in (takeover, kills, flatness, crowd, upload_crowd, jobs, relay)
+    room.NAME: room
+    for room in (takeover, kills, flatness, crowd, upload_crowd, jobs, relay, archives)
 }
 NAMES = (*BENCHMARKS, *_OTHERS)
 RESULTS = Path(__file__).with_name("results")

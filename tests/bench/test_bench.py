@@ -9,7 +9,7 @@ import pytest
 
 from bench import crowd, flatness, kills, relay, takeover, upload_crowd
 from bench.__main__ import main
-from bench.cases import BENCHMARKS
+from bench.cases import BENCHMARKS, archives
 from bench.measure import cpu_seconds, peak_rss
 from bench.table import spread
 
@@ -109,6 +109,24 @@ def test_a_crowd_before_a_relay_causes_one_fetch(
     assert [one["fetches"] for one in first["warm"]] == [0]
     assert all(server["cold"] and server["peak_rss"] for server in (first, *peers))
     skip_without_peers(capsys)
+
+
+def test_folders_in_s3_become_zips_in_s3(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([archives.NAME, *TINY, "--dir", str(tmp_path), "--results", str(tmp_path)])
+
+    if f"without {archives.NAME}: " in (said := capsys.readouterr().err):
+        pytest.skip(said.strip())
+    (report,) = tmp_path.glob("*.json")
+    (benchmark,) = json.loads(report.read_text())["benchmarks"]
+    ours = [one for one in benchmark["results"] if one["program"] == "penstock"]
+    assert [one["folder"] for one in ours] == ["large", "small", "mixed"]
+    for result in benchmark["results"]:
+        assert min(*result["seconds"], *result["cpu_seconds"], result["peak_rss"]) > 0
+        assert result["sent"] > 0
+    if "without" in said:
+        pytest.skip(said.strip())
 
 
 def measured(name: str, folder: Path, *options: str) -> list[Any]:
