@@ -1,4 +1,4 @@
-"""A real ``penstock serve`` process to test against."""
+"""Real ``penstock serve`` and ``penstock worker`` processes to test against."""
 
 import os
 import signal
@@ -7,14 +7,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-_ANNOUNCED = " is listening on "
 
-
-class RunningServer:
-    """``penstock serve`` on a free port; ``options`` are settings by name.
+class Running:
+    """A process of Penstock that says on its first line that it is ready; ``options`` are settings
+    by name.
 
     ``within`` is a command that runs the one given to it, such as ``ip netns exec NAME``.
     """
+
+    command: str
+    announcement: str
+    """What stands in the first line before what is ``announced``."""
 
     def __init__(self, data: Path, within: Sequence[str] = (), /, **options: object) -> None:
         data.parent.mkdir(parents=True, exist_ok=True)
@@ -27,26 +30,23 @@ class RunningServer:
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*within, sys.executable, "-m", "penstock", "serve"],
+                [*within, sys.executable, "-m", "penstock", self.command],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=environment,
                 text=True,
                 start_new_session=True,
             )
-        self.url = self._announced_url()
+        self.announced = self._announced()
 
-    @property
-    def port(self) -> int:
-        return int(self.url.rpartition(":")[2])
-
-    def _announced_url(self) -> str:
+    def _announced(self) -> str:
+        """Wait for the first line; answers what it says."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        if _ANNOUNCED not in line:
+        if self.announcement not in line:
             self.kill()
-            raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
-        return line.strip().partition(_ANNOUNCED)[2]
+            raise AssertionError(f"it did not start:\n{self.log.read_text()}")
+        return line.strip().partition(self.announcement)[2]
 
     def stop(self) -> int:
         """SIGTERM, wait; answers the exit code."""
@@ -75,3 +75,25 @@ class RunningServer:
     def descriptors(self) -> int:
         """How many files and sockets the process holds open."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+class RunningServer(Running):
+    """``penstock serve`` on a free port."""
+
+    command = "serve"
+    announcement = " is listening on "
+
+    @property
+    def url(self) -> str:
+        return self.announced
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+
+class RunningWorker(Running):
+    """``penstock worker``; what it announces are its lanes."""
+
+    command = "worker"
+    announcement = " works on jobs of the lanes "

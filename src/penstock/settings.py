@@ -1,7 +1,8 @@
 """Every setting of the server, once: name, default, unit, meaning.
 
 Precedence: command-line flag > ``PENSTOCK_*`` environment variable > ``penstock.toml`` in the
-working directory > default. The flags of ``penstock serve`` are made from the fields below.
+working directory > variables of StreamVault (see settings_elsewhere) > default. The flags of
+``penstock serve`` are made from the fields below.
 """
 
 from pathlib import Path
@@ -22,6 +23,8 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from penstock.settings_elsewhere import StreamVaultSource
 
 MIB = 1 << 20
 
@@ -145,6 +148,44 @@ class Settings(BaseSettings):
         description="files of other servers that are pulled at once, others wait; with 0 they are "
         "left to further servers on the same catalog",
     )
+    worker: bool = Field(
+        default=True,
+        description="do the work of jobs in this process; without it that is left to others on the "
+        "same catalog, such as penstock worker",
+    )
+    archives: NonNegativeInt = Field(
+        default=2, description="archives of smaller folders that are made at once by each worker"
+    )
+    archives_large: NonNegativeInt = Field(
+        default=1, description="archives of larger folders that are made at once by each worker"
+    )
+    archive_threshold: ByteSize = Field(
+        default=ByteSize(5 << 30), description="bytes above which a folder is a larger one"
+    )
+    archive_prefix: str = Field(
+        default="exports/",
+        description="folder of the archives for which no key is asked; it goes into no archive "
+        "itself unless it is asked for",
+    )
+    archive_valid: NonNegativeFloat = Field(
+        default=3600.0,
+        description="seconds that a finished archive answers the same request again, if neither "
+        "the folder nor the archive has changed",
+    )
+    archive_link: Literal["direct", "presigned", "public"] = Field(
+        default="direct",
+        description="links to finished archives: to this server, or into S3: presigned, or plain "
+        "for who may read there without",
+    )
+    archive_link_expiry: PositiveFloat = Field(
+        default=3600.0, le=604_800.0, description="seconds that a presigned link is good for"
+    )
+    dashboard_user: str = Field(default="admin", description="who may see /dashboard")
+    dashboard_password: SecretStr = Field(
+        default=SecretStr(""),
+        description="the password of /dashboard; empty means the one in DATA/dashboard-password, "
+        "which is made at the first start",
+    )
     s3_endpoint: str = Field(
         default="",
         description="URL of the S3 server; empty means what AWS_ENDPOINT_URL or the AWS "
@@ -186,6 +227,25 @@ class Settings(BaseSettings):
         description="seconds without a sign of life after which our multipart uploads are aborted; "
         "an hour at least",
     )
+    s3_max_parts: Annotated[int, Field(ge=3, le=10_000)] = Field(
+        default=10_000, description="most parts of one object that the S3 server takes"
+    )
+    s3_public_url: str = Field(
+        default="",
+        description="URL below which the bucket's objects can be read without a signature, for "
+        "public links; empty means the S3 server's own",
+    )
+    s3_price_put: NonNegativeFloat = Field(
+        default=0.005, description="dollars for 1,000 requests of S3 that are paid as PUT"
+    )
+    s3_price_get: NonNegativeFloat = Field(
+        default=0.0004, description="dollars for 1,000 requests of S3 that are paid as GET"
+    )
+    s3_price_out: NonNegativeFloat = Field(
+        default=0.0,
+        description="dollars for a GiB that leaves S3: nothing within its region; where it costs, "
+        "fewer bytes are read for more requests",
+    )
     idle_timeout: PositiveFloat = Field(
         default=15.0,
         description="seconds a connection may take for a request head, or idle between requests",
@@ -223,5 +283,10 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags first, then the environment, then the file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        """Flags first, then the environment, then the file, then names of another program."""
+        return (
+            init_settings,
+            env_settings,
+            TomlConfigSettingsSource(settings_cls),
+            StreamVaultSource(settings_cls),
+        )

@@ -3,10 +3,15 @@
 import asyncio
 import resource
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from penstock import __version__
+from penstock.archives import in_store
+from penstock.archives.in_store import LARGE, SMALL, ArchiveOptions, Archiver, Archives, Prices
 from penstock.catalog import (
     GroupCommit,
     Ledger,
@@ -16,14 +21,15 @@ from penstock.catalog import (
     open_database,
     sqlite_url,
 )
-from penstock.errors import Exit
+from penstock.errors import BadRequest, Exit
 from penstock.hooks import Courier, Receiver
 from penstock.jobs import Jobs, Worker
 from penstock.pulls import KIND as PULL
 from penstock.pulls import LANE as PULL_LANE
 from penstock.pulls import Puller, Pulls
 from penstock.remote import Remote, RemoteLimits
-from penstock.server import Services, build_app, run_server
+from penstock.server import Services, build_app, run_server, run_worker
+from penstock.server.dashboard.password import told_login
 from penstock.server.logs import note, set_up_logging
 from penstock.settings import Settings
 from penstock.stores import Store, open_store
@@ -31,6 +37,7 @@ from penstock.stores.s3.options import S3Options
 from penstock.uploads import Folder, UploadLimits, Uploads
 
 if TYPE_CHECKING:
+    from penstock import doctor
     from penstock import relay as relays
 
 _REMOTE_CONNECTIONS = 256
@@ -38,10 +45,31 @@ _REMOTE_CONNECTIONS = 256
 
 
 def serve(settings: Settings) -> Exit:
-    """Serve until a signal ends it; answers the exit code."""
+    """Serve until a signal ends it; answers the exit code.
+
+    :raises BadRequest: the settings leave the jobs to nobody.
+    """
+    if not settings.worker and settings.store.startswith("memory:"):
+        raise BadRequest("a store in memory is seen by one process only: leave --no-worker out")
     set_up_logging(settings)
     _allow_descriptors()
     asyncio.run(_serve(settings))
+    return Exit.OK
+
+
+def work(settings: Settings) -> Exit:
+    """Do jobs, without serving anything, until a signal ends it; answers the exit code.
+
+    :raises BadRequest: the settings leave it nothing to do, or no way to do it.
+    """
+    settings = settings.model_copy(update={"worker": True})
+    if settings.store.startswith("memory:"):
+        raise BadRequest("a store in memory is seen by one process only: let the server do jobs")
+    if not any(lanes_of(settings).values()):
+        raise BadRequest("there is nothing to do: pulls, archives and archives_large are all 0")
+    set_up_logging(settings)
+    _allow_descriptors()
+    asyncio.run(_work(settings))
     return Exit.OK
 
 
@@ -56,7 +84,18 @@ async def _serve(settings: Settings) -> None:
     asyncio.get_running_loop().set_default_executor(pool)
     services = open_services(settings)
     try:
-        await run_server(build_app(services), _announce)
+        await run_server(build_app(services), partial(_announce_server, settings))
+    finally:
+        await services.close()
+
+
+async def _work(settings: Settings) -> None:
+    pool = ThreadPoolExecutor(settings.io_threads, "penstock-io")
+    asyncio.get_running_loop().set_default_executor(pool)
+    services = open_services(settings)
+    try:
+        announce = partial(_announce_worker, lanes_of(settings))
+        await run_worker(services.worker, services.jobs, announce)
     finally:
         await services.close()
 
@@ -67,9 +106,9 @@ def open_services(settings: Settings) -> Services:
     :raises PenstockError: one of them cannot be opened; the text says why.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
-    engine = open_database(settings.catalog or sqlite_url(settings.data / "catalog.sqlite"))
+    engine = open_database(_catalog_url(settings))
     store = open_store(
-        settings.store or (settings.data / "files").absolute().as_uri(),
+        _store_url(settings),
         SqlChecksums(engine),
         threads=settings.io_threads,
         sha256=settings.sha256,
@@ -81,7 +120,9 @@ def open_services(settings: Settings) -> Services:
     ledger = Ledger(engine, commits, courier.outbox.record if courier is not None else None)
     remote = open_remote(settings)
     uploads = open_uploads(settings, store, ledger)
-    jobs = Jobs(engine, commits)
+    archiver = Archiver(store, uploads, archive_options(settings))
+    lanes = lanes_of(settings)
+    jobs = Jobs(engine, commits, lanes=lanes)
     return Services(
         settings,
         store,
@@ -90,10 +131,19 @@ def open_services(settings: Settings) -> Services:
         uploads,
         commits,
         jobs,
-        open_worker(settings, jobs, Puller(remote, uploads)),
+        open_worker(jobs, Puller(remote, uploads), archiver, lanes if settings.worker else {}),
         Pulls(jobs, uploads, store),
+        Archives(jobs, store, archiver, archiver.options),
         courier=courier,
     )
+
+
+def _catalog_url(settings: Settings) -> str:
+    return settings.catalog or sqlite_url(settings.data / "catalog.sqlite")
+
+
+def _store_url(settings: Settings) -> str:
+    return settings.store or (settings.data / "files").absolute().as_uri()
 
 
 def s3_options(settings: Settings) -> S3Options:
@@ -109,6 +159,32 @@ def s3_options(settings: Settings) -> S3Options:
         memory=settings.s3_memory,
         tries=settings.s3_tries,
         orphan_age=settings.s3_orphan_age,
+        max_parts=settings.s3_max_parts,
+        price_put=settings.s3_price_put,
+        price_get=settings.s3_price_get,
+        price_out=settings.s3_price_out,
+        public_url=settings.s3_public_url,
+    )
+
+
+def examination(settings: Settings) -> "doctor.Examination":
+    """A look over what the settings name."""
+    from penstock import doctor  # the server has no need of it
+
+    store = _store_url(settings)
+    return doctor.Examination(
+        settings.data,
+        store,
+        _catalog_url(settings),
+        partial(
+            open_store,
+            store,
+            # What is stored is not looked at, so nothing of it is looked up.
+            SqlChecksums(open_database("sqlite://")),
+            # Who waits for the answer wants it soon.
+            s3=replace(s3_options(settings), tries=2),
+            spool=settings.data / "spool",
+        ),
     )
 
 
@@ -130,13 +206,38 @@ def open_uploads(settings: Settings, store: Store, ledger: Ledger) -> Uploads:
     )
 
 
-def open_worker(settings: Settings, jobs: Jobs, puller: Puller) -> Worker:
-    """What does the work of this server's jobs."""
+def lanes_of(settings: Settings) -> dict[str, int]:
+    """How many jobs of each lane a worker does at once."""
+    return {
+        PULL_LANE: settings.pulls,
+        SMALL: settings.archives,
+        LARGE: settings.archives_large,
+    }
+
+
+def open_worker(jobs: Jobs, puller: Puller, archiver: Archiver, lanes: Mapping[str, int]) -> Worker:
+    """What does the work of jobs in this process: none of them if it has no lanes."""
     return Worker(
         jobs,
-        {PULL: puller},
-        lanes={PULL_LANE: settings.pulls},
-        cleanups={PULL: puller.clean_up},
+        {PULL: puller, in_store.KIND: archiver},
+        lanes=lanes,
+        cleanups={PULL: puller.clean_up, in_store.KIND: archiver.clean_up},
+    )
+
+
+def archive_options(settings: Settings) -> ArchiveOptions:
+    """How folders are archived."""
+    return ArchiveOptions(
+        store=settings.store,
+        threshold=settings.archive_threshold,
+        exports=f"{folder}/" if (folder := settings.archive_prefix.strip("/")) else "",
+        valid=settings.archive_valid,
+        link=settings.archive_link,
+        link_expiry=settings.archive_link_expiry,
+        most=settings.max_zip_entries,
+        prices=Prices(
+            put=settings.s3_price_put, get=settings.s3_price_get, out=settings.s3_price_out
+        ),
     )
 
 
@@ -189,9 +290,22 @@ async def _relay(options: "relays.Options") -> None:
             _say(f"{incomplete} incomplete; start the relay again to go on with what came")
 
 
+def _announce_server(settings: Settings, url: str) -> None:
+    _announce(url)
+    if settings.store:  # which another program's variables may have named
+        _say(f"Files are kept in {settings.store}")
+    _say(f"Dashboard: {url}/dashboard, {told_login(settings)}")
+
+
 def _announce(url: str) -> None:
     note("listening", url=url, version=__version__)
     _say(f"Penstock {__version__} is listening on {url}")
+
+
+def _announce_worker(lanes: Mapping[str, int]) -> None:
+    served = ", ".join(f"{name} ({most})" for name, most in sorted(lanes.items()) if most)
+    note("working", lanes=served, version=__version__)
+    _say(f"Penstock {__version__} works on jobs of the lanes {served}")
 
 
 def _say(text: str) -> None:

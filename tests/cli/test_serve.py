@@ -84,3 +84,11 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
     assert "penstock: error: " in second.stderr
     assert "in use" in second.stderr
     assert "Traceback" not in second.stderr
+
+
+def test_jobs_that_nobody_could_do_are_refused_at_the_start(tmp_path: Path) -> None:
+    ran = run("--store", "memory://", "--no-worker", "--port", "0", folder=tmp_path)
+
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("penstock: error: ")
+    assert "--no-worker" in ran.stderr

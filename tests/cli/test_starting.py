@@ -50,7 +50,11 @@ def test_help_of_a_client_command_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "relay", "put", "get", "ls", "rm", "zip", "pull", "pulls", "completion"]
+    "command",
+    [
+        *("serve", "worker", "relay", "put", "get", "ls", "rm", "zip"),
+        *("pull", "pulls", "jobs", "completion"),
+    ],
 )
 def test_every_command_explains_itself_and_its_exit_codes(command: str) -> None:
     done = run(command, "--help")

@@ -10,8 +10,10 @@ from penstock.client import Client
 
 def test_exported_names() -> None:
     assert penstock.client.__all__ == [
-        *("Client", "Done", "FileInfo", "Page", "Progress", "PullInfo", "Pulls"),
-        *("RemoteUrl", "Transfer", "ZipInfo"),
+        *("ArchiveInfo", "ArchivePlan", "Archives"),
+        *("Client", "Done", "FileInfo", "JobInfo", "Jobs", "Lane", "LogLine"),
+        *("Page", "Progress", "PullInfo", "Pulls"),
+        *("RemoteUrl", "StoreUsage", "Transfer", "ZipInfo"),
     ]
 
 
@@ -22,7 +24,7 @@ def test_methods_of_the_client() -> None:
         *("put", "store", "put_many", "put_folder"),
         *("get", "fetch", "get_many", "get_folder", "follow"),
         *("download", "download_many"),
-        *("list", "pages", "stat", "delete", "delete_many", "zip", "pull"),
+        *("list", "pages", "stat", "delete", "delete_many", "zip", "pull", "archive"),
     }
 
 

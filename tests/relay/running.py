@@ -27,7 +27,7 @@ class RunningRelay(RunningServer):
                 text=True,
                 start_new_session=True,
             )
-        self.url = self._announced_url()
+        self.announced = self._announced()
 
     def said(self) -> str:
         """What it prints from now to its end."""

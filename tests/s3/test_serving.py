@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import StartServer
 from tests.eventually import eventually
 from tests.s3.files import MIB, content
+from tests.s3.fixtures import quick
 from tests.s3.front import GET, PART, UNNOTE, front_of
 from tests.s3.servers import S3Server
 from tests.s3.uploads import names_in, uploads_in
@@ -98,6 +99,7 @@ def test_listing_and_deleting(http: httpx.Client) -> None:
     assert http.delete("/v1/files/list/a").status_code == 404
 
 
+@quick
 def test_a_form_with_more_files_than_fit_in_memory(
     start_server: StartServer, s3_server: S3Server
 ) -> None:
@@ -165,6 +167,7 @@ def test_a_zip_has_a_length_and_ranges(http: httpx.Client) -> None:
     assert (rest.status_code, rest.content) == (206, whole.content[4_000_000:])
 
 
+@quick
 def test_the_server_is_ready(http: httpx.Client) -> None:
     assert http.get("/readyz").status_code == 200
 
@@ -180,6 +183,7 @@ def test_a_server_without_its_bucket_is_not_ready(
     assert "the bucket does not exist" in answer.text
 
 
+@quick
 def test_memory_is_bounded_however_large_the_files(
     served: RunningServer, http: httpx.Client
 ) -> None:
@@ -200,6 +204,7 @@ def test_memory_is_bounded_however_large_the_files(
     assert served.memory() - before < 120 * MIB
 
 
+@quick
 async def test_members_of_a_zip_are_read_ahead_and_not_too_far(
     start_api: StartApi, s3_server: S3Server
 ) -> None:
@@ -228,6 +233,7 @@ async def test_members_of_a_zip_are_read_ahead_and_not_too_far(
         assert sorted(paths) == [str(number) for number in range(6)]
 
 
+@quick
 async def test_a_client_that_leaves_leaves_nothing(
     start_api: StartApi, s3_server: S3Server
 ) -> None:

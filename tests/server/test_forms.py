@@ -30,6 +30,8 @@ async def test_a_form_with_one_file_is_stored_under_its_name(api: Api) -> None:
     document = await response.json()
     assert response.status == 201
     assert document["files"][0]["key"] == "f.bin"
+    assert response.headers["ETag"] == document["files"][0]["etag"]
+    assert response.headers["Location"] == "/v1/files/f.bin"
     assert await api.get("/v1/files/f.bin") == DATA
 
 

@@ -31,6 +31,11 @@ class Meters:
             return _unseen
         return self._meters.setdefault(key, _Meter(self._bars, key))
 
+    def note(self, key: str, text: str) -> None:
+        """Say something beside the bytes of a file."""
+        if self._bars is not None:
+            self._meters.setdefault(key, _Meter(self._bars, key)).note = text
+
     def finish(self, key: str) -> None:
         """Take the bar of a file away, whatever became of it."""
         meter = self._meters.pop(key, None)
@@ -47,16 +52,19 @@ class _Meter:
         self._task: TaskID | None = None
         self._began = time.monotonic()
         self._done = 0
+        self.note = ""
 
     def __call__(self, done: int, total: int | None) -> None:
         if self._task is None:
             if time.monotonic() > self._began + WORTH_SECONDS:
-                self._task = self._bars.add_task("", total=total, completed=done, name=self._name)
+                self._task = self._bars.add_task(
+                    "", total=total, completed=done, name=self._name, note=self.note
+                )
         elif done < self._done:
             # It starts again, or goes on with what is there: neither may count into the rate.
-            self._bars.reset(self._task, total=total, completed=done)
+            self._bars.reset(self._task, total=total, completed=done, note=self.note)
         else:
-            self._bars.update(self._task, total=total, completed=done)
+            self._bars.update(self._task, total=total, completed=done, note=self.note)
         self._done = done
 
     def finish(self) -> None:
@@ -86,7 +94,7 @@ def progress_meters(*, shown: bool) -> Iterator[Meters]:
 
 
 def _columns() -> "tuple[ProgressColumn, ...]":
-    """Name, bar, bytes, rate and time to go; all sizes in units of 1,024."""
+    """Name, bar, bytes, a note, rate and time to go; all sizes in units of 1,024."""
     from rich.progress import (
         BarColumn,
         DownloadColumn,
@@ -106,6 +114,7 @@ def _columns() -> "tuple[ProgressColumn, ...]":
         TextColumn("{task.fields[name]}", markup=False),
         BarColumn(bar_width=None),
         DownloadColumn(binary_units=True),
+        TextColumn("{task.fields[note]}", markup=False),
         RateColumn(),
         TimeRemainingColumn(),
     )

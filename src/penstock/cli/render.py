@@ -2,12 +2,15 @@
 
 Results go to standard output, errors of the human form to standard error. The JSON form is one
 object per line with a ``message_type``: ``stored``, ``fetched``, ``file``, ``folder``,
-``removed``, ``zip``, ``pull``, ``error`` and at the end ``summary``; errors are among the results.
+``removed``, ``zip``, ``pull``, ``archive``, ``archive_plan``, ``job``, ``lane``, ``line``,
+``error`` and at the end ``summary``; errors are among the results.
 """
 
 import json as json_format
+import math
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from penstock.cli.sizes import human_size
@@ -15,7 +18,18 @@ from penstock.errors import Exit, PenstockError
 
 if TYPE_CHECKING:
     from penstock.cli.tally import Tally
-    from penstock.client import Done, FileInfo, PullInfo, ZipInfo
+    from penstock.client import (
+        ArchiveInfo,
+        ArchivePlan,
+        Done,
+        FileInfo,
+        JobInfo,
+        Lane,
+        LogLine,
+        PullInfo,
+        StoreUsage,
+        ZipInfo,
+    )
 
 
 class Render(Protocol):
@@ -43,6 +57,27 @@ class Render(Protocol):
 
     def pull_goes_on(self, pull: "PullInfo") -> None:
         """It does so while nobody watches."""
+
+    def archive_plan(self, plan: "ArchivePlan") -> None: ...
+
+    def archive(self, archive: "ArchiveInfo") -> None:
+        """It is under way, and nobody waits for it."""
+
+    def archived(self, archive: "ArchiveInfo", link: str) -> None:
+        """It is done, and can be fetched at ``link``."""
+
+    def archive_waits(self, archive: "ArchiveInfo") -> None:
+        """Something was in its way."""
+
+    def archive_goes_on(self, archive: "ArchiveInfo") -> None:
+        """It does so while nobody watches."""
+
+    def job(self, job: "JobInfo", *, long: bool = False) -> None: ...
+
+    def lane(self, lane: "Lane") -> None: ...
+
+    def line(self, line: "LogLine") -> None:
+        """A line of a job's log."""
 
     def missing(self, name: str, reason: str) -> Exit:
         """A member that a ZIP lacks; answers the exit code."""
@@ -80,8 +115,7 @@ class HumanLines:
         self._say(f"{printable(name)}  {human_size(done.info.size)}{note}")
 
     def file(self, info: "FileInfo", *, long: bool) -> None:
-        when = info.modified.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        facts = f"{human_size(info.size):>10}  {when}  " if long else ""
+        facts = f"{human_size(info.size):>10}  {_when(info.modified)}  " if long else ""
         self._say(facts + printable(info.key))
 
     def folder(self, prefix: str, *, long: bool) -> None:
@@ -97,15 +131,14 @@ class HumanLines:
             self._say(f"  {printable(key)} is named {printable(name)} in it")
 
     def pull(self, pull: "PullInfo") -> None:
-        self._say(f"{pull.id}  {_standing(pull)}  {printable(pull.key)}")
+        standing = _standing(pull, pull.received, pull.size)
+        self._say(f"{pull.id}  {standing}  {printable(pull.key)}")
 
     def pulled(self, pull: "PullInfo") -> None:
         self._say(f"{printable(pull.key)}  {human_size(pull.received)}")
 
     def pull_waits(self, pull: "PullInfo") -> None:
-        if not self._quiet and pull.error is not None and pull.next_try is not None:
-            when = pull.next_try.astimezone().strftime("%H:%M:%S")
-            _remark(f"{pull.error.detail}; the server tries again at {when}")
+        self._waits(pull)
 
     def pull_goes_on(self, pull: "PullInfo") -> None:
         if not pull.has_ended:
@@ -113,6 +146,84 @@ class HumanLines:
                 f"the server goes on; penstock pulls {pull.id} tells how it stands, "
                 "with --watch waits for the end, with --cancel ends it"
             )
+
+    def archive_plan(self, plan: "ArchivePlan") -> None:
+        folders = f", {_count(plan.folders, 'empty folder')}" if plan.folders else ""
+        self._say(f"{printable(plan.key)}  {human_size(plan.size)}  {_files(plan.files)}{folders}")
+        self._facts(
+            {
+                "folder": f"{printable(plan.prefix) or '/'}  {human_size(plan.bytes)}",
+                "lane": printable(plan.lane),
+                "parts": f"{plan.parts:,}" if plan.parts else None,
+                "requests": f"{plan.usage.puts:,} PUT, {plan.usage.gets:,} GET",
+                "passes": _passing(plan.usage),
+                "takes": f"about {plan.seconds:,.1f} s",
+                "costs": _dollars(plan.cost),
+            }
+        )
+
+    def archive(self, archive: "ArchiveInfo") -> None:
+        standing = _standing(archive, archive.done, archive.size)
+        self._say(f"{archive.id}  {standing}  {printable(archive.key)}")
+        if not self._quiet:
+            self.archive_goes_on(archive)
+
+    def archived(self, archive: "ArchiveInfo", link: str) -> None:
+        file, usage = archive.stored(), archive.usage
+        count = _count(archive.members or 0, "member")
+        self._say(f"{printable(file.key)}  {human_size(file.size)}  {count}")
+        asked = None
+        if usage is not None and usage.puts + usage.gets:
+            asked = f"{usage.puts:,} PUT, {usage.gets:,} GET, {_dollars(archive.cost or 0)}"
+        expires = f"  until {_when(archive.link_expires)}" if archive.link_expires else ""
+        self._facts(
+            {
+                "CRC-32": file.crc32,
+                "SHA-256": file.sha256,
+                "took": None if archive.seconds is None else f"{archive.seconds:,.1f} s",
+                "passed": None if usage is None else _passing(usage),
+                "requests": asked,
+                "link": f"{printable(link)}{expires}",
+            }
+        )
+
+    def archive_waits(self, archive: "ArchiveInfo") -> None:
+        self._waits(archive)
+
+    def archive_goes_on(self, archive: "ArchiveInfo") -> None:
+        if not archive.has_ended:
+            _remark(
+                "the server goes on; the same command with --wait waits for the end, "
+                f"penstock jobs show {archive.id} tells how it stands, "
+                f"penstock jobs cancel {archive.id} ends it"
+            )
+
+    def job(self, job: "JobInfo", *, long: bool = False) -> None:
+        standing, title = _standing(job, job.done, job.total), printable(job.title)
+        if not long:
+            self._say(f"{job.id}  {printable(job.kind)}  {standing}  {title}")
+            return
+        self._say(f"{job.id}  {printable(job.kind)}  {title}")
+        facts = {
+            "state": standing,
+            "files": None if job.files_total is None else f"{job.files_done} of {job.files_total}",
+            "lane": printable(job.lane),
+            "attempts": job.attempts,
+            "created": _when(job.created),
+            "started": job.started and _when(job.started),
+            "ended": job.ended and _when(job.ended),
+            "next try": job.next_try and _when(job.next_try),
+        }
+        self._facts(facts)
+
+    def lane(self, lane: "Lane") -> None:
+        paused = "paused  " if lane.paused else ""
+        counts = ("waiting", "running", "done", "failed", "cancelled")
+        told = ", ".join(f"{getattr(lane, name):,} {name}" for name in counts)
+        self._say(f"{printable(lane.name)}  {paused}{told}")
+
+    def line(self, line: "LogLine") -> None:
+        self._say(f"{_when(line.at)}  {printable(line.text)}")
 
     def missing(self, name: str, reason: str) -> Exit:
         _complain(f"not in the ZIP: {name}: {reason}" if name else reason)
@@ -139,6 +250,16 @@ class HumanLines:
         if tally.failed:
             facts.append(f"{tally.failed} failed")
         self._say(", ".join(facts))
+
+    def _facts(self, facts: Mapping[str, object]) -> None:
+        for name, fact in facts.items():
+            if fact is not None:
+                self._say(f"  {name:<10}{fact}")
+
+    def _waits(self, one: "PullInfo | ArchiveInfo") -> None:
+        if not self._quiet and one.error is not None and one.next_try is not None:
+            when = one.next_try.astimezone().strftime("%H:%M:%S")
+            _remark(f"{one.error.detail}; the server tries again at {when}")
 
     def _say(self, line: str) -> None:
         if not self._quiet:
@@ -177,6 +298,30 @@ class JsonLines:
 
     def pull_goes_on(self, pull: "PullInfo") -> None:
         _emit("pull", **pull.to_json())
+
+    def archive_plan(self, plan: "ArchivePlan") -> None:
+        _emit("archive_plan", **plan.to_json())
+
+    def archive(self, archive: "ArchiveInfo") -> None:
+        _emit("archive", **archive.to_json())
+
+    def archived(self, archive: "ArchiveInfo", link: str) -> None:
+        _emit("archive", **{**archive.to_json(), "link": link})
+
+    def archive_waits(self, archive: "ArchiveInfo") -> None:
+        _emit("archive", **archive.to_json())
+
+    def archive_goes_on(self, archive: "ArchiveInfo") -> None:
+        _emit("archive", **archive.to_json())
+
+    def job(self, job: "JobInfo", *, long: bool = False) -> None:
+        _emit("job", **job.to_json())
+
+    def lane(self, lane: "Lane") -> None:
+        _emit("lane", **lane.to_json())
+
+    def line(self, line: "LogLine") -> None:
+        _emit("line", **line.to_json())
 
     def missing(self, name: str, reason: str) -> Exit:
         exit_code = int(Exit.PARTIAL)
@@ -259,16 +404,33 @@ def _remark(message: str) -> None:
     sys.stderr.flush()
 
 
-def _standing(pull: "PullInfo") -> str:
+def _standing(one: "PullInfo | ArchiveInfo | JobInfo", done: int, size: int | None) -> str:
     """In few words: how far it is, or why it is not."""
-    state = "cancelling" if pull.cancelling else pull.state
-    if pull.state in ("waiting", "running", "done"):
-        whole = pull.size is None or pull.received == pull.size
-        size = "" if whole else f" of {human_size(pull.size or 0)}"
-        rate = f", {human_size(pull.rate)}/s" if pull.rate else ""
-        return f"{state}  {human_size(pull.received)}{size}{rate}"
-    return f"{state}  {printable(pull.error.detail)}" if pull.error is not None else state
+    state = "cancelling" if one.cancelling else one.state
+    if one.state in ("waiting", "running", "done"):
+        of = "" if size is None or done == size else f" of {human_size(size)}"
+        rate = f", {human_size(one.rate)}/s" if one.rate else ""
+        return f"{state}  {human_size(done)}{of}{rate}"
+    return f"{state}  {printable(one.error.detail)}" if one.error is not None else state
+
+
+def _when(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _passing(usage: "StoreUsage") -> str:
+    """Bytes that go through the server on their way from the store and to it."""
+    return f"{human_size(usage.received)} in, {human_size(usage.sent)} out"
+
+
+def _dollars(cost: float) -> str:
+    """To the cent, of a small sum the first two digits that are not 0."""
+    return f"${cost:,.{max(2, 1 - math.floor(math.log10(cost)))}f}" if cost else "$0.00"
 
 
 def _files(count: int) -> str:
-    return f"{count:,} file" if count == 1 else f"{count:,} files"
+    return _count(count, "file")
+
+
+def _count(count: int, of: str) -> str:
+    return f"{count:,} {of}" if count == 1 else f"{count:,} {of}s"

@@ -13,14 +13,18 @@ from penstock.errors import Exit
 # Name and summary of each command, so that help and completion need not import them.
 COMMANDS = {
     "serve": "Run the server.",
+    "worker": "Do the server's jobs in a process of its own.",
     "relay": "Pass another server's files on, and keep them.",
     "put": "Send files and folders to the server.",
     "get": "Fetch files and folders from the server.",
     "ls": "List what is stored.",
     "rm": "Remove files and folders.",
     "zip": "Fetch many files as one ZIP.",
+    "archive": "Make a ZIP of a folder inside the store.",
     "pull": "Have the server fetch a file of another server.",
     "pulls": "List, watch, end and retry pulls.",
+    "jobs": "List, end and retry jobs, hold lanes back.",
+    "doctor": "Look over what the server's settings name.",
     "completion": "Print the completion script of a shell.",
 }
 

@@ -1,73 +1,24 @@
 """``penstock serve``: its options are the fields of the settings."""
 
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import click
-from pydantic import ByteSize, ValidationError
-from pydantic.fields import FieldInfo
 
 from penstock.cli.options import exit_codes
+from penstock.cli.settings_options import options_of, settings_of
 from penstock.errors import Exit
 from penstock.settings import Settings
-
-_METAVARS = {
-    "timeout": "SECONDS",
-    "expiry": "SECONDS",
-    "body": "BYTES",
-    "data": "DIR",
-    "store": "URL",
-}
 
 
 def _serve(**given: Any) -> Exit:
     from penstock.wiring import serve
 
-    try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        raise click.UsageError(_told(error)) from None
-    return Exit(serve(settings))
-
-
-def _option(name: str, field: FieldInfo) -> click.Option:
-    """The option of one setting. It has no default: what is not given is not passed on."""
-    flag = "--" + name.replace("_", "-")
-    kind: dict[str, Any] = {"metavar": _metavar(name, field)}
-    if field.annotation is bool:
-        flag, kind = f"{flag}/--no-{flag[2:]}", {"default": None}
-    elif get_origin(field.annotation) is Literal:
-        kind = {"type": click.Choice([str(choice) for choice in get_args(field.annotation)])}
-    return click.Option([flag], help=_help(name, field), **kind)
-
-
-def _metavar(name: str, field: FieldInfo) -> str:
-    """The unit where there is one."""
-    last = name.rpartition("_")[2]
-    return _METAVARS.get(last, "N" if isinstance(field.default, int) else last.upper())
-
-
-def _help(name: str, field: FieldInfo) -> str:
-    default = field.get_default()
-    if isinstance(default, ByteSize):
-        default = default.human_readable()
-    facts = [f"env var: PENSTOCK_{name.upper()}"]
-    if str(default) != "":
-        facts.append(f"default: {default}")
-    text = (field.description or "").rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}.  [{'; '.join(facts)}]"
-
-
-def _told(error: ValidationError) -> str:
-    """Which setting is wrong and why, wherever it was set."""
-    first = error.errors()[0]
-    name = str(first["loc"][0]) if first["loc"] else "settings"
-    flag = "--" + name.replace("_", "-")
-    return f"{flag} (or PENSTOCK_{name.upper()}): {first['msg']}"
+    return serve(settings_of(given))
 
 
 command = click.Command(
     "serve",
-    params=[_option(name, field) for name, field in Settings.model_fields.items()],
+    params=options_of(Settings.model_fields),
     callback=_serve,
     short_help="Run the server.",
     help="Serve the files of a folder until a signal ends it. SIGTERM, SIGINT and SIGHUP let "

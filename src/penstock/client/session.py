@@ -6,10 +6,12 @@ from typing import Self
 from penstock.client import folders, listing
 from penstock.client.address import NO_HEADERS
 from penstock.client.answers import FileInfo, Page, ZipInfo
+from penstock.client.archives import ArchiveInfo, Archives, Link
 from penstock.client.file_reader import Path
 from penstock.client.following import follow
 from penstock.client.get import download, get
 from penstock.client.http import Http, check_server
+from penstock.client.jobs import Jobs
 from penstock.client.progress import Progress, no_progress
 from penstock.client.pulls import Pulls
 from penstock.client.put import put
@@ -252,6 +254,11 @@ class Client:
         return await listing.stat(self._http, key, digest=digest)
 
     @property
+    def jobs(self) -> Jobs:
+        """All work of the server in the background: list, watch, cancel, retry, pause lanes."""
+        return Jobs(self._http)
+
+    @property
     def pulls(self) -> Pulls:
         """Files that the server fetches by itself: begin, list, watch, cancel, retry."""
         return Pulls(self._http)
@@ -288,6 +295,40 @@ class Client:
             overwrite=overwrite,
         )
         return (await self.pulls.finished(pull.id, progress=progress)).stored()
+
+    @property
+    def archives(self) -> Archives:
+        """Folders that become ZIPs inside the store: plan, begin, list, watch, cancel, retry."""
+        return Archives(self._http)
+
+    async def archive(
+        self,
+        folder: str,
+        key: str | None = None,
+        *,
+        overwrite: bool = True,
+        tags: Mapping[str, str] | None = None,
+        link: Link | None = None,
+        link_expiry: float | None = None,
+        progress: Progress = no_progress,
+    ) -> ArchiveInfo:
+        """Have the server make a ZIP of a folder inside its store, and wait until it has.
+
+        The server does it by itself: if this call is cancelled, it goes on, and the same call waits
+        for it again. See :meth:`penstock.client.Archives.begin` for the arguments and for what is
+        raised at once.
+
+        :raises SourceChanged: the folder changes faster than it can be archived.
+        :raises PreconditionFailed: a file stands at ``key`` that may not be overwritten.
+        :raises Cancelled: somebody cancelled it.
+        """
+        archive = await self.archives.begin(
+            folder, key, overwrite=overwrite, tags=tags, link=link, link_expiry=link_expiry
+        )
+        if not archive.has_ended:
+            archive = await self.archives.finished(archive.id, progress=progress)
+        archive.stored()
+        return archive
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
         """Remove one file; with ``if_match`` (an etag) only that version.

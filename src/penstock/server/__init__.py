@@ -3,5 +3,6 @@
 from penstock.server.app import build_app
 from penstock.server.run import make_runner, run_server
 from penstock.server.services import Services
+from penstock.server.working import run_worker
 
-__all__ = ["Services", "build_app", "make_runner", "run_server"]
+__all__ = ["Services", "build_app", "make_runner", "run_server", "run_worker"]

@@ -6,11 +6,22 @@ from functools import partial
 from aiohttp import web
 
 from penstock.server import files, forms, health, middleware, pages, zips
-from penstock.server.compat import file_service, file_streaming, file_upload, stream_download
+from penstock.server.archives import routes as archives
+from penstock.server.compat import (
+    file_service,
+    file_streaming,
+    file_upload,
+    stream_download,
+    stream_vault,
+)
+from penstock.server.dashboard import routes as dashboard
+from penstock.server.dashboard.login import prepare_login
 from penstock.server.draft import routes as draft
 from penstock.server.events import STREAMS, Streams
+from penstock.server.jobs import routes as jobs
 from penstock.server.pulls import routes as pulls
 from penstock.server.receiving import expect_later
+from penstock.server.s3 import routes as s3
 from penstock.server.services import SERVICES, Services
 from penstock.server.serving import SERVING, Serving
 from penstock.server.uploads import routes as uploads
@@ -22,6 +33,7 @@ def build_app(services: Services) -> web.Application:
     app[SERVICES] = services
     app[SERVING] = Serving(services.settings, services.traffic)
     app[STREAMS] = Streams()
+    app.on_startup.append(prepare_login)
     app.on_startup.append(_begin_jobs)
     app.on_shutdown.append(_end_jobs)
     app.on_response_prepare.append(middleware.identify)
@@ -53,6 +65,29 @@ def build_app(services: Services) -> web.Application:
     add("DELETE", "/v1/pulls/{id}", pulls.cancel_pull)
     get("/v1/pulls/{id}/events", pulls.pull_events)
     add("POST", "/v1/pulls/{id}/retry", pulls.retry_pull)
+    get("/v1/jobs", jobs.list_jobs)
+    get("/v1/jobs/events", jobs.jobs_events)
+    get("/v1/jobs/{id}", jobs.get_job)
+    add("DELETE", "/v1/jobs/{id}", jobs.cancel_job)
+    get("/v1/jobs/{id}/log", jobs.job_log)
+    get("/v1/jobs/{id}/events", jobs.job_events)
+    add("POST", "/v1/jobs/{id}/retry", jobs.retry_job)
+    get("/v1/lanes", jobs.list_lanes)
+    add("PUT", "/v1/lanes/{name}", jobs.change_lane)
+    add("POST", "/v1/archives", archives.begin_archive)
+    add("POST", "/v1/archives/plan", archives.plan_archive)
+    get("/v1/archives", archives.list_archives)
+    get("/v1/archives/{id}", archives.get_archive)
+    add("DELETE", "/v1/archives/{id}", archives.cancel_archive)
+    get("/v1/archives/{id}/events", archives.archive_events)
+    add("POST", "/v1/archives/{id}/retry", archives.retry_archive)
+    add("POST", "/s3/multipart", s3.begin)
+    get("/s3/multipart/{uploadId}", s3.list_parts)
+    add("DELETE", "/s3/multipart/{uploadId}", s3.abort)
+    get("/s3/multipart/{uploadId}/batch", s3.sign_parts)
+    get("/s3/multipart/{uploadId}/{partNumber}", s3.sign_part)
+    add("POST", "/s3/multipart/{uploadId}/complete", s3.complete)
+    get("/s3/params", s3.sign_form)
     get("/v1/server", health.server_info)
     get("/livez", health.livez)
     get("/readyz", health.readyz)
@@ -63,8 +98,13 @@ def build_app(services: Services) -> web.Application:
         add(method, "/file-upload", file_streaming.file_upload)
     add("POST", "/upload", file_service.upload)
     get("/download/{name}", file_upload.download)
+    add("POST", "/create-job", stream_vault.create_job)
+    get("/job/{id:.*}", stream_vault.job_details)
+    get("/health", stream_vault.health)
     get("/", pages.index)
     get("/docs", pages.docs)
+    get("/dashboard", dashboard.show)
+    get("/dashboard/{path:.*}", dashboard.below)
     get("/openapi.yaml", pages.contract)
     get("/static/{path:.+}", pages.asset)
     return app

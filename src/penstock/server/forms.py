@@ -14,11 +14,12 @@ from multipart import (
     parse_options_header,
 )
 
+from penstock.downloads import etag_field
 from penstock.errors import BadRequest, TooLarge, UnsupportedMediaType
 from penstock.octets.content_types import given_type
 from penstock.server.receiving import body_of, check_body
 from penstock.server.services import Services, services_of
-from penstock.server.urls import file_json
+from penstock.server.urls import file_json, url_of
 from penstock.stores.interface import FileInfo, Writer
 from penstock.stores.keys import MAX_KEY_BYTES, check_key
 
@@ -80,7 +81,15 @@ async def post_form(request: web.Request) -> web.Response:
         async with AsyncExitStack() as stack:
             form = await receive_form(request, stack)
             stored = await _commit(form)
-    return web.json_response({"files": [file_json(info) for info in stored]}, status=201)
+    document = {"files": [file_json(info) for info in stored]}
+    return web.json_response(document, status=201, headers=_headers(stored))
+
+
+def _headers(stored: list[FileInfo]) -> dict[str, str]:
+    """Of one file, what a PUT of it would be answered with."""
+    if len(stored) > 1:
+        return {}
+    return {"ETag": etag_field(stored[0].etag), "Location": url_of(stored[0].key)}
 
 
 def _boundary(request: web.Request) -> str:

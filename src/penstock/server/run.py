@@ -2,19 +2,16 @@
 
 import asyncio
 import logging
-import signal
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 
 from aiohttp import web
 
 from penstock.errors import CannotListen
 from penstock.server.logs import note
 from penstock.server.serving import SERVING, Traffic
+from penstock.server.signals import ignore_signals, received_signals, waking_signals
 
 _LONGEST_LINE = 64 << 10
-_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 async def run_server(app: web.Application, started: Callable[[str], None]) -> None:
@@ -25,18 +22,16 @@ async def run_server(app: web.Application, started: Callable[[str], None]) -> No
     """
     runner = make_runner(app)
     await runner.setup()
-    with _waking_signals():
+    with waking_signals():
         await _serve(app, runner, started)
-        # A second signal in the last moments must not turn a clean end into a death by signal.
-        for number in _stopping():
-            signal.signal(number, signal.SIG_IGN)
+        ignore_signals()
 
 
 async def _serve(
     app: web.Application, runner: web.AppRunner, started: Callable[[str], None]
 ) -> None:
     settings, traffic = app[SERVING].settings, app[SERVING].traffic
-    stop = _signals()
+    stop = received_signals()
     site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
     try:
         await site.start()
@@ -70,46 +65,6 @@ def make_runner(app: web.Application) -> web.AppRunner:
         max_line_size=_LONGEST_LINE,
         shutdown_timeout=1.0,
     )
-
-
-def _signals() -> "asyncio.Queue[int]":
-    """A queue that receives the signals that end the server."""
-    received: asyncio.Queue[int] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-
-    def receive(number: int, _frame: object) -> None:
-        with suppress(RuntimeError):  # the loop is closed: we are all but gone
-            loop.call_soon_threadsafe(received.put_nowait, number)
-
-    for number in _stopping():
-        signal.signal(number, receive)
-    return received
-
-
-def _stopping() -> list[signal.Signals]:
-    """The signals that end the server: not those that it was told to ignore, as nohup does."""
-    return [number for number in _STOPPING if signal.getsignal(number) != signal.SIG_IGN]
-
-
-@contextmanager
-def _waking_signals() -> Iterator[None]:
-    """Let signals wake the loop.
-
-    Handlers run between bytecodes. A signal that comes just before the loop goes to sleep would
-    wait for the next event, and on an idle server there is none.
-    """
-    loop = asyncio.get_running_loop()
-    woken, wakes = socket.socketpair()
-    with woken, wakes:
-        woken.setblocking(False)
-        wakes.setblocking(False)
-        before = signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
-        loop.add_reader(woken, woken.recv, 4096)
-        try:
-            yield
-        finally:
-            loop.remove_reader(woken)
-            signal.set_wakeup_fd(before)
 
 
 async def _drain(traffic: Traffic, again: "asyncio.Queue[int]", timeout: float) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from penstock.archives import KeptPlans, Planner, Sources
+from penstock.archives.in_store import Archives
 from penstock.catalog import GroupCommit, Selections
 from penstock.hooks import Courier
 from penstock.jobs import Jobs, Worker
@@ -31,6 +32,7 @@ class Services:
     jobs: Jobs
     worker: Worker
     pulls: Pulls
+    archives: Archives
     planner: Planner = field(init=False)
     sources: Sources = field(init=False)
     kept_plans: KeptPlans = field(default_factory=KeptPlans)

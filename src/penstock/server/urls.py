@@ -1,6 +1,5 @@
 """Keys and file names in URLs, headers and JSON."""
 
-import re
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote_to_bytes
 
@@ -8,14 +7,13 @@ from aiohttp import web
 
 from penstock.downloads import etag_field
 from penstock.errors import BadKey
+from penstock.octets.dispositions import content_disposition as content_disposition
 from penstock.server.media import content_type_of
 from penstock.stores.interface import FileInfo
 from penstock.stores.keys import check_key
 
 FILES = "/v1/files/"
 UPLOADS = "/v1/uploads"
-
-_UNSAFE_IN_QUOTES = re.compile(r'[^\x20-\x7e]|["\\%]')
 
 
 def key_of(request: web.Request) -> str:
@@ -65,12 +63,3 @@ def file_json(info: FileInfo) -> dict[str, object]:
 def rfc3339(seconds: float) -> str:
     """A time in UTC with microseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")[:26] + "Z"
-
-
-def content_disposition(kind: str, file_name: str) -> str:
-    """``Content-Disposition`` (RFC 6266) with the name for old and new readers (RFC 8187)."""
-    plain = _UNSAFE_IN_QUOTES.sub("_", file_name)
-    field = f'{kind}; filename="{plain}"'
-    if plain != file_name:
-        field += f"; filename*=UTF-8''{quote(file_name, safe='')}"
-    return field
