@@ -79,9 +79,13 @@ def _allow_descriptors() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
+def _use_threads(most: int) -> None:
+    """What the running loop hands to threads has so many of them."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(most, "penstock-io"))
+
+
 async def _serve(settings: Settings) -> None:
-    pool = ThreadPoolExecutor(settings.io_threads, "penstock-io")
-    asyncio.get_running_loop().set_default_executor(pool)
+    _use_threads(settings.io_threads)
     services = open_services(settings)
     try:
         await run_server(build_app(services), partial(_announce_server, settings))
@@ -90,8 +94,7 @@ async def _serve(settings: Settings) -> None:
 
 
 async def _work(settings: Settings) -> None:
-    pool = ThreadPoolExecutor(settings.io_threads, "penstock-io")
-    asyncio.get_running_loop().set_default_executor(pool)
+    _use_threads(settings.io_threads)
     services = open_services(settings)
     try:
         announce = partial(_announce_worker, lanes_of(settings))
@@ -133,7 +136,7 @@ def open_services(settings: Settings) -> Services:
         jobs,
         open_worker(jobs, Puller(remote, uploads), archiver, lanes if settings.worker else {}),
         Pulls(jobs, uploads, store),
-        Archives(jobs, store, archiver, archiver.options),
+        Archives(jobs, store, archiver),
         courier=courier,
     )
 
@@ -281,7 +284,7 @@ def relay(options: "relays.Options") -> Exit:
 async def _relay(options: "relays.Options") -> None:
     from penstock import relay as relays  # the server has no need of it, nor of the client
 
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(16, "penstock-io"))
+    _use_threads(16)
     opened = await relays.open_relay(options)
     try:
         await run_server(relays.build_relay(options, opened), _announce)

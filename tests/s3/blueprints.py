@@ -8,7 +8,8 @@ from typing import Any
 from isal.isal_zlib import crc32
 
 from penstock.stores import FileInfo, Store
-from penstock.stores.interface import Checkpoint, Course, Stretch
+from penstock.stores.composing import Course, Stretch
+from penstock.stores.interface import Checkpoint
 
 PIECE = 1 << 20
 
@@ -28,7 +29,7 @@ class Slice:
 
 
 class KnownBytes:
-    """Implements :class:`penstock.stores.interface.Blueprint`.
+    """Implements :class:`penstock.stores.composing.Blueprint`.
 
     Slices of stored files are read from the store. ``told`` are the CRC-32s that it was told of
     what was copied, by span; ``reads`` the spans that were read.

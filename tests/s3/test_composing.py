@@ -6,7 +6,7 @@ import pytest
 
 from penstock.errors import BadRequest, PreconditionFailed, TooLarge
 from penstock.stores import Condition
-from penstock.stores.interface import Composes
+from penstock.stores.composing import Composes
 from penstock.stores.s3.store import S3Store
 from tests.eventually import eventually
 from tests.s3.blueprints import ZIP, Attempts, KnownBytes, Slice

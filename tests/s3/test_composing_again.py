@@ -12,7 +12,8 @@ import pytest
 from penstock.errors import PenstockError, ServerUnavailable, Superseded
 from penstock.jobs import JobLimits
 from penstock.stores import Condition
-from penstock.stores.interface import Checkpoint, Course
+from penstock.stores.composing import Course
+from penstock.stores.interface import Checkpoint
 from penstock.stores.s3.compose.covering import Limits
 from penstock.stores.s3.compose.keeping import Kept
 from penstock.stores.s3.orphans import Orphans

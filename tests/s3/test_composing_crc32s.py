@@ -123,7 +123,7 @@ async def test_what_is_copied_is_told_before_anything_else_is_read(
 
     done = await store.compose("a.zip", blueprint, Attempts().course, **ZIP)
 
-    assert await store.learns_copies()
+    assert (await store.abilities()).copy_crc32
     assert done.copied == copied
     assert blueprint.told_first == copied
     check(blueprint, copied)

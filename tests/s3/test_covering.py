@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import TooLarge
-from penstock.stores.interface import Stretch, Usage
+from penstock.stores.composing import Stretch, Usage
 from penstock.stores.s3.compose.covering import Copy, Limits, Made, Piece, Upload, covering, leaves
 from penstock.stores.s3.compose.using import usage_of
 from penstock.stores.s3.parts import LARGEST_PART, LEAST_PART, MIB

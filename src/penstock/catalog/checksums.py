@@ -5,8 +5,9 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from sqlalchemy import Engine, delete, insert, select, true
+from sqlalchemy import Engine, bindparam, delete, insert, select, true
 
+from penstock.catalog.inserting import inserting
 from penstock.catalog.schema import checksums
 from penstock.stores.interface import NOTHING_KNOWN, Facts
 
@@ -75,21 +76,22 @@ class SqlChecksums:
         self._remember((key, etag), facts)
 
     def put_crc32s(self, crc32s: Sequence[tuple[str, str, int]]) -> None:
-        known = self.get_many((key, etag) for key, etag, _ in crc32s)
+        if not crc32s:
+            return
+        versions = [{"of": key, "version": etag} for key, etag, _ in crc32s]
         rows = [
-            {
-                "key": key,
-                "etag": etag,
-                **known.get(key, NOTHING_KNOWN)._replace(crc32=value)._asdict(),
-            }
+            {"key": key, "etag": etag, **NOTHING_KNOWN._replace(crc32=value)._asdict()}
             for key, etag, value in crc32s
         ]
+        stale = checksums.c.key == bindparam("of"), checksums.c.etag != bindparam("version")
         with self._engine.begin() as connection:
-            for at in range(0, len(rows), _KEYS_PER_QUERY):
-                some = rows[at : at + _KEYS_PER_QUERY]
-                stale = checksums.c.key.in_([row["key"] for row in some])
-                connection.execute(delete(checksums).where(stale))
-                connection.execute(insert(checksums), some)
+            connection.execute(delete(checksums).where(*stale), versions)
+            # What else is known of a version stays, whoever writes it down meanwhile.
+            adding = inserting(connection, checksums, {})
+            adding = adding.on_conflict_do_update(
+                index_elements=["key", "etag"], set_={"crc32": adding.excluded.crc32}
+            )
+            connection.execute(adding, rows)
         with self._lock:
             for key, etag, _ in crc32s:
                 self._recent.pop((key, etag), None)

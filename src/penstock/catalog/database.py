@@ -56,7 +56,7 @@ def open_database(url: str) -> Engine:
         engine = _engine(url)
     except ModuleNotFoundError as error:
         raise MissingExtra("a catalog on PostgreSQL", "postgres") from error
-    except (ArgumentError, NoSuchModuleError) as error:
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise BadRequest(
             "the catalog must be sqlite:///file or postgresql+psycopg://user@host/database"
         ) from error

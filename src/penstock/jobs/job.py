@@ -66,6 +66,21 @@ class Job:
     revision: int
 
     @property
+    def has_ended(self) -> bool:
+        """Whether nothing changes any more, unless somebody has it tried again."""
+        return self.state in ENDED
+
+    @property
+    def next_try(self) -> float | None:
+        """When it goes on, if it waits after an attempt; in seconds since 1970."""
+        return self.wakes if self.attempts else None
+
+    @property
+    def trouble(self) -> dict[str, Any] | None:
+        """What may be shown of the error: ``code`` and ``detail``."""
+        return self.error and {name: self.error[name] for name in ("code", "detail")}
+
+    @property
     def eta(self) -> float | None:
         """Seconds until all bytes are done, if it goes on as it does; ``None`` if nobody knows."""
         if not self.rate or self.total is None:

@@ -63,11 +63,11 @@ def pull_of(job: Job) -> Pull:
         created=job.created,
         started=job.started,
         ended=job.ended,
-        next_try=job.wakes if job.attempts else None,
+        next_try=job.next_try,
         cancelling=job.cancelling,
         file=file,
         replaced=result.get("replaced", False),
-        error=None if job.error is None else {name: job.error[name] for name in ("code", "detail")},
+        error=job.trouble,
         revision=job.revision,
     )
 

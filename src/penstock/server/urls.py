@@ -60,6 +60,18 @@ def file_json(info: FileInfo) -> dict[str, object]:
     }
 
 
+def origin_of(request: web.Request) -> str:
+    """Where the server is for who asks, as far as a proxy tells its scheme."""
+    proto = request.headers.get("X-Forwarded-Proto", "").lower()
+    scheme = proto if proto in ("http", "https") else request.scheme
+    return f"{scheme}://{request.host}"
+
+
+def time_json(seconds: float | None) -> str | None:
+    """As :func:`rfc3339`, of a time that may not have come yet."""
+    return None if seconds is None else rfc3339(seconds)
+
+
 def rfc3339(seconds: float) -> str:
     """A time in UTC with microseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")[:26] + "Z"

@@ -22,11 +22,13 @@ async def run_worker(worker: Worker, jobs: Jobs, started: Callable[[], None]) ->
     with waking_signals():
         stop = received_signals()
         worker.start()
-        started()
-        await stop.get()
-        note("stopping", jobs=worker.running)
-        await _unless_again(worker.close(), stop)
-        await jobs.close()
+        try:
+            started()
+            await stop.get()
+            note("stopping", jobs=worker.running)
+        finally:
+            await _unless_again(worker.close(), stop)
+            await jobs.close()
         ignore_signals()
     note("stopped")
 

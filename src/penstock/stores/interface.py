@@ -5,6 +5,8 @@ keys. Offsets and sizes are bytes; ``stop`` is exclusive.
 
 The core is :class:`Store`. What only some stores can do is a Protocol of its own
 (:class:`LocalFiles`), so a caller asks for just the ability it uses and falls back to the core.
+Further abilities are in :mod:`penstock.stores.composing`, :mod:`penstock.stores.arrivals` and
+:mod:`penstock.stores.direct`.
 """
 
 from collections.abc import (
@@ -13,11 +15,9 @@ from collections.abc import (
     Awaitable,
     Callable,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Self, TypeAlias, runtime_checkable
 
@@ -266,311 +266,14 @@ class Adopts(Protocol):
         """
 
 
-Beside: TypeAlias = Callable[[int, int], bytes]
-"""The bytes ``start`` to ``stop`` of a file that lies beside the store until it is stored.
+Checkpoint: TypeAlias = Mapping[str, object]
+"""What is kept of work on a file between two attempts, as JSON has it."""
 
-It blocks, so it is called in worker threads, for a few MiB at a time.
-"""
-
-Keep: TypeAlias = "Callable[[Checkpoint], Awaitable[None]]"
-"""Makes durable what is to be known of an arrival by whoever goes on with it.
+Keep: TypeAlias = Callable[[Checkpoint], Awaitable[None]]
+"""Makes durable what whoever goes on with the work must know.
 
 It raises where another goes on with it by now.
 """
-
-
-class Arrived(NamedTuple):
-    """What an arrival became; ``replaced``: another file stood at the key before."""
-
-    file: FileInfo
-    replaced: bool
-
-
-class Arrival(Protocol):
-    """A file on its way into the store part by part, while it is still coming in beside it.
-
-    Where the parts are cut is chosen when it begins and stays. Bytes are given that will never be
-    others, so whoever sends a part, and however often, sends the same.
-    """
-
-    @property
-    def kept(self) -> "Checkpoint":
-        """How far it is; empty before it began."""
-
-    def part(self, number: int) -> tuple[int, int] | None:
-        """Where the part ``number`` (from 1) starts and stops.
-
-        ``None`` if it is not to be sent ahead of the end, and no later one either.
-        """
-
-    async def send(self, number: int, read: Beside, keep: Keep) -> None:
-        """Have a part in the store; does nothing if it is there.
-
-        The first one begins the arrival: what is to be known of that is kept before anything is
-        sent. If it cannot be kept nothing is left.
-        """
-
-    async def finish(
-        self, size: int, facts: Facts, read: Beside, condition: Condition, keep: Keep
-    ) -> Arrived:
-        """Send what is missing of ``size`` bytes, and store the whole.
-
-        Made again after a crash, or when its answer was lost, it answers the file that was stored.
-
-        :raises PreconditionFailed: ``condition`` does not hold, and the file is not this one.
-        """
-
-    async def renew(self) -> None:
-        """Say that it will be gone on with, or after a while what was sent is removed."""
-
-    async def forsake(self) -> None:
-        """Remove what was sent: nobody goes on with it."""
-
-
-@runtime_checkable
-class Parts(Protocol):
-    """Ability: files go into the store part by part ahead of their end, over many processes."""
-
-    @property
-    def renewal(self) -> float:
-        """Seconds after which an arrival that goes on is to be renewed."""
-
-    def arrival(
-        self, key: str, size: int | None, content_type: str | None, kept: "Checkpoint"
-    ) -> Arrival:
-        """The arrival of a file, or what is ``kept`` of it by an earlier process.
-
-        ``size`` is its bytes, ``None`` while nobody knows. A ``content_type`` of ``None`` is told
-        by the first bytes, if they do.
-        """
-
-
-class Stretch(NamedTuple):
-    """Bytes ``start`` ≤ byte < ``stop`` of a file to be, which stand in another: from ``offset``
-    on in the version ``etag`` of ``key``, which has ``size`` bytes in all."""
-
-    start: int
-    stop: int
-    key: str
-    etag: str
-    offset: int
-    size: int
-
-
-class Blueprint(Protocol):
-    """A file that is to be put together of stretches of others, and of bytes of its own."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of the whole."""
-
-    @property
-    def digest(self) -> str:
-        """Names these bytes and no others."""
-
-    def stretches(self) -> Iterator[Stretch]:
-        """What can be copied, in order: as many, and the same, whenever it is asked for."""
-
-    def copied(self, stretch: Stretch, start: int, stop: int, crc32: int) -> None:
-        """Be told the CRC-32 of the bytes ``start`` to ``stop`` (of the whole), in ``stretch``."""
-
-    def read(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        """The bytes ``start`` to ``stop``, in pieces of some MiB at most.
-
-        What :meth:`copied` could tell of bytes before must have been told where that is awaited.
-
-        :raises SourceChanged: a source is another version by now.
-        """
-
-    async def crc32(self) -> int | None:
-        """The CRC-32 of the whole, once all of it was read or copied; ``None``: it is not known."""
-
-
-class Usage(NamedTuple):
-    """What work on a store takes, or took: requests that are paid as PUT (PUT, COPY, POST, LIST),
-    those that are paid as GET, and bytes that pass through this process, in and out."""
-
-    puts: int = 0
-    gets: int = 0
-    received: int = 0
-    sent: int = 0
-
-    def plus(self, other: "Usage") -> "Usage":
-        """Both together."""
-        return Usage(*map(sum, zip(self, other, strict=True)))
-
-
-class Meter(Protocol):
-    """Counts what is used while it runs."""
-
-    @property
-    def usage(self) -> Usage: ...
-
-    @property
-    def memory_peak(self) -> int:
-        """The most bytes that waited in memory at once."""
-
-
-class Composed(NamedTuple):
-    """What was put together: ``parts`` in all, of which so many were ``copied`` in the store, and
-    so many ``found``, made by an earlier attempt."""
-
-    file: FileInfo
-    parts: int
-    copied: int
-    found: int
-
-
-Checkpoint = Mapping[str, object]
-"""What is kept between two attempts, as JSON has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """The course of one composition over all its attempts.
-
-    ``kept`` is what the last attempt saved. ``save`` makes durable what a later attempt must know,
-    before it is relied on; it raises where another goes on with the work by now. ``progress`` is
-    told how many bytes of the whole are in the store.
-    """
-
-    kept: Checkpoint
-    save: Callable[[Checkpoint], Awaitable[None]]
-    progress: Callable[[int], None]
-
-
-@runtime_checkable
-class Composes(Protocol):
-    """Ability: files are put together inside the store, so that most bytes need not leave it."""
-
-    @property
-    def copied_from(self) -> int:
-        """Bytes from which on it is better to copy a file than to read and send it."""
-
-    @property
-    def least_between(self) -> int:
-        """Bytes between two copied stretches that cost no more than fewer would."""
-
-    async def compose(
-        self,
-        key: str,
-        blueprint: Blueprint,
-        course: Course,
-        *,
-        content_type: str,
-        condition: Condition = ALWAYS,
-        tags: Mapping[str, str] | None = None,
-    ) -> Composed:
-        """Put a file together and store it at ``key``; visible whole or not at all.
-
-        If the process dies, another call with what the course has kept goes on: parts that are
-        made are not made again, and a file that was stored already is answered.
-
-        :raises SourceChanged: a source is another version by now.
-        :raises PreconditionFailed: ``condition`` does not hold at the end.
-        :raises TooLarge: the store cannot have a file of that size.
-        """
-
-    async def forsake(self, key: str, kept: Checkpoint) -> None:
-        """Remove what a composition left that nobody goes on with."""
-
-    async def estimate(self, blueprint: Blueprint) -> tuple[int, Usage]:
-        """How many parts it would have, and what composing would take."""
-
-    async def learns_copies(self) -> bool:
-        """Whether the store tells the CRC-32 of what it copies."""
-
-    async def crc32(self, key: str, etag: str) -> int | None:
-        """The CRC-32 of a version if the store can tell it without the bytes being read here."""
-
-    async def remember(self, crc32s: Sequence[tuple[str, str, int]]) -> None:
-        """Write down the CRC-32s of versions (key, etag, CRC-32) that were read."""
-
-    def metered(self) -> AbstractContextManager[Meter]:
-        """Count what this task, and those it begins, use of the store within."""
-
-
-@runtime_checkable
-class Presigns(Protocol):
-    """Ability: links that let whoever has them fetch one file from the store itself."""
-
-    async def presigned(self, key: str, expires: float, *, file_name: str = "") -> str:
-        """A URL that is good for ``expires`` seconds; it is saved as ``file_name``.
-
-        :raises BadRequest: nothing can be signed here, or not for so long.
-        """
-
-    def direct_url(self, key: str) -> str:
-        """The URL of the file for those who may read it without, or by their own, signature."""
-
-
-class SentPart(NamedTuple):
-    """A part that the store has of a file: its number, from 1 on, its ETag and its bytes."""
-
-    number: int
-    etag: str
-    size: int
-
-
-class Form(NamedTuple):
-    """Where a form with one file may be posted, and its fields, which go before the file."""
-
-    url: str
-    fields: Mapping[str, str]
-
-
-class DirectUploads(Protocol):
-    """Uploads whose bytes do not pass through this process: the store itself takes them.
-
-    An upload in parts is named by its key and by what :meth:`begin` answered. One that nobody goes
-    on with is removed some time later. All raise ``NotFound`` if no such upload is under way.
-    """
-
-    @property
-    def most_parts(self) -> int:
-        """A part's number is this at most."""
-
-    async def begin(self, key: str, content_type: str, metadata: Mapping[str, str]) -> str:
-        """Begin an upload in parts; answers what names it.
-
-        :raises BadRequest: ``metadata`` cannot be kept.
-        """
-
-    async def parts(self, key: str, upload: str) -> Sequence[SentPart]:
-        """What came so far, by number."""
-
-    async def part_urls(
-        self, key: str, upload: str, numbers: Sequence[int], expires: float
-    ) -> Sequence[str]:
-        """Where each of these parts may be put (PUT) for ``expires`` seconds."""
-
-    async def complete(
-        self, key: str, upload: str, parts: Sequence[tuple[int, str]], most: int
-    ) -> FileInfo:
-        """Make a file of the parts (number, ETag), and store it at the key.
-
-        :raises BadRequest: these parts did not come, or they make no file.
-        :raises TooLarge: it would have more than ``most`` bytes; the upload is gone.
-        """
-
-    async def abort(self, key: str, upload: str) -> None:
-        """End an upload, and drop what came."""
-
-    async def form(
-        self, key: str, content_type: str, metadata: Mapping[str, str], most: int, expires: float
-    ) -> Form | None:
-        """Where a file of ``most`` bytes at most may be posted for ``expires`` seconds.
-
-        ``None`` if the store takes no forms. Raises as :meth:`begin` does.
-        """
-
-
-@runtime_checkable
-class TakesDirectUploads(Protocol):
-    """Ability: who has links sends a file to the store itself."""
-
-    @property
-    def direct(self) -> DirectUploads: ...
 
 
 class ChecksumBook(Protocol):

@@ -14,7 +14,8 @@ from functools import partial
 
 from penstock.catalog.ledger import Ledger, UploadRow
 from penstock.errors import PenstockError, Superseded
-from penstock.stores.interface import Arrival, Arrived, Checkpoint, Facts, Parts
+from penstock.stores.arrivals import Arrival, Arrived, Parts
+from penstock.stores.interface import Checkpoint, Facts
 from penstock.uploads import files
 from penstock.uploads.session import Session
 from penstock.uploads.upload import Kind, State
@@ -153,9 +154,11 @@ class Ahead:
             if due[row.id] + self._store.renewal <= now:
                 try:
                     await self._arrival(row).renew()
-                except PenstockError as error:  # the store is down; there is time to try again
-                    _log.warning("parts of uploads cannot be renewed in the store: %s", error)
-                    return
+                except PenstockError as error:  # there is time to try again
+                    _log.warning("parts of an upload cannot be renewed in the store: %s", error)
+                    if error.retryable:  # the store is down: the others would fail too
+                        return
+                    continue
                 self._renewed[row.id] = now
 
     def _way(self, row: UploadRow) -> _Way:

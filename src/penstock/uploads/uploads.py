@@ -20,8 +20,9 @@ from penstock.errors import (
     TooLarge,
 )
 from penstock.octets.digests import Digester
+from penstock.stores.arrivals import Parts
 from penstock.stores.early import check_early
-from penstock.stores.interface import ALWAYS, Adopts, Parts, Store
+from penstock.stores.interface import ALWAYS, Adopts, Store
 from penstock.stores.keys import check_key
 from penstock.threads import in_pool
 from penstock.uploads import files

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from penstock.archives.in_store.options import GIB, Prices
 from penstock.archives.in_store.wish import Wish
 from penstock.jobs import ENDED, Job, State
-from penstock.stores.interface import FileInfo, Usage
+from penstock.stores.composing import Usage
+from penstock.stores.interface import FileInfo
 
 
 class Made(NamedTuple):
@@ -90,10 +91,10 @@ def archive_of(job: Job) -> Archive:
         created=job.created,
         started=job.started,
         ended=job.ended,
-        next_try=job.wakes if job.attempts else None,
+        next_try=job.next_try,
         cancelling=job.cancelling,
         made=made,
-        error=None if job.error is None else {name: job.error[name] for name in ("code", "detail")},
+        error=job.trouble,
         revision=job.revision,
     )
 

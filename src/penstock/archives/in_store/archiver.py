@@ -1,6 +1,6 @@
 """Carrying out one archive: a folder becomes a ZIP inside the store.
 
-Where the store can put files together it does (:class:`~penstock.stores.interface.Composes`): most
+Where the store can put files together it does (:class:`~penstock.stores.composing.Composes`): most
 bytes never come here. Elsewhere the ZIP goes into an upload of its own, whose offset is durable.
 Either way the same folder makes the same bytes, so an attempt goes on where the last one was
 killed; if a file of the folder has changed by then, the archive begins anew. It never has files of
@@ -20,7 +20,8 @@ from penstock.archives.in_store.options import ArchiveOptions
 from penstock.archives.in_store.wish import Wish
 from penstock.errors import NotFound, PenstockError, SourceChanged
 from penstock.jobs import Again, Final, Job, Run
-from penstock.stores.interface import Composes, Course, FileInfo, Meter, Store, Usage
+from penstock.stores.composing import Composes, Course, Meter, Usage
+from penstock.stores.interface import FileInfo, Store
 from penstock.uploads import Creation, Session, State, Uploads
 
 MOST_BEGINNINGS = 8

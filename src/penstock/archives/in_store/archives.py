@@ -8,12 +8,12 @@ from penstock.archives.in_store.archive import Archive, archive_of, cost_of
 from penstock.archives.in_store.archiver import Archiver
 from penstock.archives.in_store.estimate import Estimate, estimate
 from penstock.archives.in_store.folder import Folder, survey
-from penstock.archives.in_store.options import ArchiveOptions
 from penstock.archives.in_store.wish import Wish
 from penstock.errors import NotFound, PreconditionFailed, WrongState
 from penstock.jobs import ENDED, Job, Jobs, State
+from penstock.stores.direct import Presigns
 from penstock.stores.early import check_early
-from penstock.stores.interface import Presigns, Store
+from penstock.stores.interface import Store
 
 KIND = "archive"
 """Of the jobs."""
@@ -28,10 +28,8 @@ _LISTED_AT_ONCE = 4
 class Archives:
     """The archives of one store. Others' are not found: ``owner`` says whose are asked for."""
 
-    def __init__(
-        self, jobs: Jobs, store: Store, archiver: Archiver, options: ArchiveOptions
-    ) -> None:
-        self.options = options
+    def __init__(self, jobs: Jobs, store: Store, archiver: Archiver) -> None:
+        self.options = archiver.options
         self._jobs = jobs
         self._store = store
         self._archiver = archiver

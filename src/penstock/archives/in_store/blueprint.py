@@ -9,11 +9,11 @@ from functools import partial
 
 from isal.isal_zlib import crc32
 
-from penstock.archives.in_store.folder import Folder
+from penstock.archives.in_store.folder import Folder, member_bytes
 from penstock.archives.in_store.room import Room
 from penstock.archives.in_store.sums import REMEMBERED_AT_ONCE, Sums
-from penstock.errors import NotFound, SourceChanged
-from penstock.stores.interface import Composes, Store, Stretch
+from penstock.stores.composing import Composes, Stretch
+from penstock.stores.interface import Store
 from penstock.threads import in_thread
 from penstock.zipstream import Member, Segment
 
@@ -27,7 +27,7 @@ _UNINTERRUPTED = 64
 
 
 class ZipBlueprint:
-    """Implements :class:`penstock.stores.interface.Blueprint`.
+    """Implements :class:`penstock.stores.composing.Blueprint`.
 
     Smaller files are read whole, some ahead of the one that is sent, within ``room``; so their
     CRC-32 is known before the header that holds it is made. Close it when done.
@@ -227,18 +227,10 @@ class ZipBlueprint:
         return bytes(pieces)
 
     async def _read(self, i: int, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        """:raises SourceChanged: the member is another version by now, or gone."""
-        key, length = self._folder.key(i), stop - start
-        pieces = self._store.read(key, start, stop, etag=self._folder.etag(i))
-        try:
+        async with aclosing(member_bytes(self._store, self._folder, i, start, stop)) as pieces:
             async for data in pieces:
-                length -= len(data)
                 self.received += len(data)
                 yield data
-        except NotFound as error:
-            raise SourceChanged(f"{key!r} was removed meanwhile") from error
-        if length:
-            raise SourceChanged(f"{key!r} became shorter while it was read")
 
 
 class _Reading:

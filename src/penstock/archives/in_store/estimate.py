@@ -8,7 +8,8 @@ from penstock.archives.in_store.blueprint import ZipBlueprint
 from penstock.archives.in_store.folder import Folder
 from penstock.archives.in_store.options import Prices
 from penstock.archives.in_store.wish import Wish
-from penstock.stores.interface import Composes, Store, Usage
+from penstock.stores.composing import Composes, Usage
+from penstock.stores.interface import Store
 from penstock.threads import in_thread
 
 # What is assumed of a store that nobody has measured.

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from penstock.archives.in_store.ordering import cheapest_order
 from penstock.archives.in_store.wish import Wish
 from penstock.archives.planned import token_of
-from penstock.errors import NotFound, TooLarge
-from penstock.stores.interface import Composes, FileInfo, Store
+from penstock.errors import NotFound, SourceChanged, TooLarge
+from penstock.stores.composing import Composes
+from penstock.stores.interface import FileInfo, Store
 from penstock.threads import in_thread
 from penstock.zipstream import Entry, Plan, PlanBuilder
 from penstock.zipstream.columns import Texts
@@ -58,6 +59,24 @@ class Folder:
         return size
 
 
+async def member_bytes(
+    store: Store, folder: Folder, i: int, start: int, stop: int
+) -> AsyncGenerator[bytes, None]:
+    """The bytes ``start`` to ``stop`` of a member, of the version that was listed.
+
+    :raises SourceChanged: it is another version by now, or gone.
+    """
+    key, length = folder.key(i), stop - start
+    try:
+        async for data in store.read(key, start, stop, etag=folder.etag(i)):
+            length -= len(data)
+            yield data
+    except NotFound as error:
+        raise SourceChanged(f"{key!r} was removed meanwhile") from error
+    if length:
+        raise SourceChanged(f"{key!r} became shorter while it was read")
+
+
 async def survey(store: Store, wish: Wish, *, most: int, exports: str) -> Folder:
     """List a folder. What lies in ``exports`` is left out unless it was asked for.
 
@@ -65,7 +84,7 @@ async def survey(store: Store, wish: Wish, *, most: int, exports: str) -> Folder
     :raises TooLarge: it has more than ``most`` files.
     """
     listing = _Listing(wish, exports)
-    async with aclosing(_batches(store, wish.prefix)) as batches:
+    async with aclosing(store.scan(wish.prefix, folders=True)) as batches:
         async for infos in batches:
             listing.take(infos)
             if len(listing.sizes) > most:
@@ -73,12 +92,6 @@ async def survey(store: Store, wish: Wish, *, most: int, exports: str) -> Folder
     if not listing.sizes and not wish.allow_empty:
         raise NotFound(f"no file is stored in the folder {wish.prefix!r}")
     return await in_thread(listing.folder, store if isinstance(store, Composes) else None)
-
-
-async def _batches(store: Store, prefix: str) -> AsyncGenerator[Sequence[FileInfo], None]:
-    async with aclosing(store.scan(prefix, folders=True)) as batches:
-        async for infos in batches:
-            yield infos
 
 
 class _Listing:

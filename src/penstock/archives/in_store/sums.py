@@ -3,15 +3,17 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import NamedTuple
 
 from isal.isal_zlib import crc32, crc32_combine
 
 from penstock.archives.at_once import ask_all
-from penstock.archives.in_store.folder import Folder
+from penstock.archives.in_store.folder import Folder, member_bytes
 from penstock.errors import NotFound, SourceChanged
-from penstock.stores.interface import Composes, Store
+from penstock.stores.composing import Composes
+from penstock.stores.interface import Store
 from penstock.zipstream import Plan
 
 _ASKED_AT_ONCE = 16
@@ -132,8 +134,8 @@ class Sums:
             asked.exception()  # seen: who asked may be gone
 
     async def _read(self, i: int) -> None:
-        key, etag, size = self._folder.key(i), self._folder.etag(i), self._folder.size(i)
         if self._composes is None:
+            key, etag = self._folder.key(i), self._folder.etag(i)
             try:
                 value = (await self._store.checksum(key, etag=etag)).crc32
             except NotFound as error:
@@ -141,27 +143,22 @@ class Sums:
             assert value is not None
             self.learn(i, value)
             return
-        whole = at = 0
+        size, whole, at = self._folder.size(i), 0, 0
         # Beside what was copied, and told of, only the rest is read.
         for piece in [*sorted(self._copied.pop(i, [])), _Piece(size, size, 0)]:
             if piece.start < at:
                 continue
-            value = await self._crc32(key, etag, at, piece.start)
+            value = await self._crc32(i, at, piece.start)
             whole = crc32_combine(whole, value, piece.start - at)
             whole = crc32_combine(whole, piece.crc32, piece.stop - piece.start)
             at = piece.stop
         self.learn(i, whole)
 
-    async def _crc32(self, key: str, etag: str, start: int, stop: int) -> int:
-        if start == stop:
-            return 0
-        value, length = 0, 0
-        try:
-            async for data in self._store.read(key, start, stop, etag=etag):
-                value = crc32(data, value)
-                length += len(data)
-        except NotFound as error:
-            raise SourceChanged(f"{key!r} was removed meanwhile") from error
-        if length != stop - start:
-            raise SourceChanged(f"{key!r} became shorter while it was read")
+    async def _crc32(self, i: int, start: int, stop: int) -> int:
+        value = 0
+        if start < stop:
+            pieces = member_bytes(self._store, self._folder, i, start, stop)
+            async with aclosing(pieces):
+                async for data in pieces:
+                    value = crc32(data, value)
         return value

@@ -1,11 +1,11 @@
 """An archive as it stands in JSON answers and in events."""
 
-from datetime import UTC, datetime
+import time
 
 from penstock.archives.in_store import Archive, Archives, Estimate
 from penstock.server.events import Event
-from penstock.server.urls import file_json, rfc3339, url_of
-from penstock.stores.interface import Usage
+from penstock.server.urls import file_json, rfc3339, time_json, url_of
+from penstock.stores.composing import Usage
 
 ARCHIVES = "/v1/archives"
 
@@ -33,9 +33,9 @@ async def archive_json(archives: Archives, archive: Archive) -> dict[str, object
         "attempts": archive.attempts,
         "cancelling": archive.cancelling,
         "created": rfc3339(archive.created),
-        "started": _time(archive.started),
-        "ended": _time(archive.ended),
-        "next_try": _time(archive.next_try),
+        "started": time_json(archive.started),
+        "ended": time_json(archive.ended),
+        "next_try": time_json(archive.next_try),
         "archive": None if made is None else file_json(made.file),
         **await _link(archives, archive),
         "tags": dict(wish.tags),
@@ -87,9 +87,5 @@ async def _link(archives: Archives, archive: Archive) -> dict[str, str | None]:
         return {"link": url_of(archive.wish.key), "link_expires": None}
     if archive.wish.link != "presigned":
         return {"link": link, "link_expires": None}
-    expires = datetime.now(UTC).timestamp() + archive.wish.link_expiry
+    expires = time.time() + archive.wish.link_expiry
     return {"link": link, "link_expires": rfc3339(expires)}
-
-
-def _time(seconds: float | None) -> str | None:
-    return None if seconds is None else rfc3339(seconds)

@@ -12,7 +12,7 @@ from penstock.errors import BadRequest, PenstockError, TooLarge, UnsupportedMedi
 from penstock.server.forms import Form, FormFields, form_text, receive_form
 from penstock.server.receiving import MOST_SMALL, check_body, small_body
 from penstock.server.services import services_of
-from penstock.server.urls import url_of
+from penstock.server.urls import origin_of, url_of
 from penstock.server.zips import send_zip
 from penstock.stores.keys import check_key
 
@@ -47,7 +47,7 @@ async def _upload(request: web.Request, stack: AsyncExitStack) -> web.Response:
     data = {
         "filename": name,
         "filePath": folder,
-        "url": f"{request.scheme}://{request.host}{url_of(key)}",
+        "url": origin_of(request) + url_of(key),
         "size": info.size,
     }
     message = "File uploaded successfully"

@@ -3,15 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from penstock.jobs import ENDED, Changes, Job, Lane, Line
+from penstock.jobs import Changes, Job, Lane, Line
 from penstock.server.events import Event
 from penstock.server.jobs.titles import title_of
-from penstock.server.urls import rfc3339
+from penstock.server.urls import rfc3339, time_json
 
 
 def job_json(job: Job) -> dict[str, object]:
     """What anybody may know of it: neither its spec nor its checkpoint, which may hold secrets."""
-    error = job.error
     return {
         "id": job.id,
         "kind": job.kind,
@@ -27,10 +26,10 @@ def job_json(job: Job) -> dict[str, object]:
         "attempts": job.attempts,
         "cancelling": job.cancelling,
         "created": rfc3339(job.created),
-        "started": _time(job.started),
-        "ended": _time(job.ended),
-        "next_try": _time(job.wakes) if job.attempts else None,
-        "error": None if error is None else {name: error[name] for name in ("code", "detail")},
+        "started": time_json(job.started),
+        "ended": time_json(job.ended),
+        "next_try": time_json(job.next_try),
+        "error": job.trouble,
     }
 
 
@@ -51,9 +50,8 @@ def line_json(line: Line) -> dict[str, object]:
 
 def job_event(job: Job) -> Event:
     """``progress``, and at the end ``done``, ``failed`` or ``cancelled``."""
-    has_ended = job.state in ENDED
-    name = str(job.state) if has_ended else "progress"
-    return Event(name, str(job.revision), job_json(job), last=has_ended)
+    name = str(job.state) if job.has_ended else "progress"
+    return Event(name, str(job.revision), job_json(job), last=job.has_ended)
 
 
 def events_of(changes: Changes) -> Iterator[Event]:
@@ -62,7 +60,3 @@ def events_of(changes: Changes) -> Iterator[Event]:
         yield Event("lanes", "lanes", lanes_json(changes.lanes), last=False)
     for job in changes.jobs:
         yield Event("job", f"{job.id}-{job.revision}", job_json(job), last=False)
-
-
-def _time(seconds: float | None) -> str | None:
-    return None if seconds is None else rfc3339(seconds)

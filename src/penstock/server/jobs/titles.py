@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from penstock.archives import in_store
 from penstock.jobs import Job
+from penstock.pulls import pulls
 from penstock.remote import redacted
 
 
 def title_of(job: Job) -> str:
     """By its kind; a kind that nobody knows here, such as a newer server's, is its own title."""
-    title = TITLES.get(job.kind)
+    title = _TITLES.get(job.kind)
     return job.kind if title is None else title(job.spec)
 
 
@@ -21,5 +23,7 @@ def _archive(spec: Mapping[str, Any]) -> str:
     return f"{spec['prefix'] or '/'} → {spec['key']}"
 
 
-TITLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"archive": _archive, "pull": _pull}
-"""By kind, what makes a title of a job's spec."""
+_TITLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    in_store.KIND: _archive,
+    pulls.KIND: _pull,
+}

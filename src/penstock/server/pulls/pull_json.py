@@ -1,9 +1,8 @@
 """A pull as it stands in JSON answers and in events."""
 
-from penstock.jobs import State
 from penstock.pulls import Pull
 from penstock.server.events import Event
-from penstock.server.urls import file_json, rfc3339
+from penstock.server.urls import file_json, rfc3339, time_json
 
 PULLS = "/v1/pulls"
 
@@ -27,9 +26,9 @@ def pull_json(pull: Pull) -> dict[str, object]:
         "attempts": pull.attempts,
         "cancelling": pull.cancelling,
         "created": rfc3339(pull.created),
-        "started": _time(pull.started),
-        "ended": _time(pull.ended),
-        "next_try": _time(pull.next_try),
+        "started": time_json(pull.started),
+        "ended": time_json(pull.ended),
+        "next_try": time_json(pull.next_try),
         "file": None if pull.file is None else file_json(pull.file),
         "replaced": pull.replaced,
         "error": pull.error,
@@ -38,12 +37,5 @@ def pull_json(pull: Pull) -> dict[str, object]:
 
 def pull_event(pull: Pull) -> Event:
     """``progress``, and at the end ``done``, ``failed`` or ``cancelled``."""
-    name = str(pull.state) if pull.state in _ENDS else "progress"
+    name = str(pull.state) if pull.has_ended else "progress"
     return Event(name, str(pull.revision), pull_json(pull), last=pull.has_ended)
-
-
-_ENDS = {State.DONE, State.FAILED, State.CANCELLED}
-
-
-def _time(seconds: float | None) -> str | None:
-    return None if seconds is None else rfc3339(seconds)

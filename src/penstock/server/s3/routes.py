@@ -13,8 +13,8 @@ from penstock.errors import BadRequest, NotFound, UnsupportedMediaType
 from penstock.server.receiving import small_body
 from penstock.server.s3.asked import NewFile, chosen_parts, part_number, part_numbers
 from penstock.server.services import services_of
-from penstock.server.urls import url_of
-from penstock.stores.interface import DirectUploads, Presigns, TakesDirectUploads
+from penstock.server.urls import origin_of, url_of
+from penstock.stores.direct import DirectUploads, Presigns, TakesDirectUploads
 from penstock.stores.keys import check_key
 
 _EXPIRES: Final = 3600
@@ -85,7 +85,7 @@ async def sign_form(request: web.Request) -> web.Response:
     new = NewFile.from_query(request.query.items())
     most = int(services_of(request).settings.max_body)
     form = await _direct(request).form(new.key, new.content_type, new.metadata, most, _EXPIRES)
-    url, fields = form or (f"{_origin(request)}/v1/files", {"key": new.key, "name": new.key})
+    url, fields = form or (f"{origin_of(request)}/v1/files", {"key": new.key, "name": new.key})
     return _answer({"method": "POST", "url": url, "fields": dict(fields), "expires": _EXPIRES})
 
 
@@ -115,14 +115,9 @@ def _require_json(request: web.Request) -> None:
 
 def _location(request: web.Request, key: str) -> str:
     store = services_of(request).store
-    return store.direct_url(key) if isinstance(store, Presigns) else _origin(request) + url_of(key)
-
-
-def _origin(request: web.Request) -> str:
-    """Where the page is that asked, as far as a proxy tells."""
-    proto = request.headers.get("X-Forwarded-Proto", "").lower()
-    scheme = proto if proto in ("http", "https") else request.scheme
-    return f"{scheme}://{request.host}"
+    return (
+        store.direct_url(key) if isinstance(store, Presigns) else origin_of(request) + url_of(key)
+    )
 
 
 def _answer(document: object) -> web.Response:

@@ -1,19 +1,20 @@
 """A file that goes into S3 part by part ahead of its end, over many processes.
 
-Implements :class:`penstock.stores.interface.Arrival`. What is kept of it is the name of the write,
+Implements :class:`penstock.stores.arrivals.Arrival`. What is kept of it is the name of the write,
 where the parts are cut, and the multipart upload; which parts are there S3 itself is asked for.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
 from penstock.errors import TooLarge
 from penstock.octets.sniffing import FIRST, content_type_of_bytes
-from penstock.stores.interface import Arrived, Beside, Checkpoint, Condition, Facts, FileInfo, Keep
+from penstock.stores.arrivals import Arrived, Beside
+from penstock.stores.interface import Checkpoint, Condition, Facts, FileInfo, Keep
 from penstock.stores.s3.beside import BesideSource
 from penstock.stores.s3.calls import Head
 from penstock.stores.s3.cutting import Cuts, cuts_of
@@ -23,6 +24,7 @@ from penstock.stores.s3.publishing import Publishing, fields_of
 from penstock.stores.s3.shared import Shared, for_caller
 from penstock.stores.s3.signing import encoded
 from penstock.stores.s3.spool import Integrity
+from penstock.stores.s3.tasks import side_by_side
 from penstock.stores.s3.trouble import Refused
 from penstock.stores.s3.writer import S3Writer
 from penstock.threads import in_pool, to_the_end
@@ -175,13 +177,11 @@ class S3Arrival:
         spans = self._cuts().spans(size)
         sizes = {number: stop - start for number, (start, stop) in enumerate(spans, start=1)}
         multipart.keep_only(sizes)
-        numbers = iter(sizes)
 
-        async def send_some() -> None:
-            for number in numbers:
-                await self._send(multipart, number, spans[number - 1], read)
+        async def send(number: int) -> None:
+            await self._send(multipart, number, spans[number - 1], read)
 
-        await _all_or_none([send_some] * _AT_ONCE)
+        await side_by_side(send, sizes, _AT_ONCE)
         return multipart
 
     async def _send(
@@ -303,14 +303,3 @@ class S3Arrival:
 def _whole(facts: Facts) -> Integrity:
     assert facts.crc32 is not None
     return Integrity(facts.crc32, None)
-
-
-async def _all_or_none(works: Sequence[Callable[[], Any]]) -> None:
-    """Do all at once; if one fails the others are ended."""
-    tasks = [asyncio.ensure_future(work()) for work in works]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

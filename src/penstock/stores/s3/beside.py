@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from isal.isal_zlib import crc32
 
-from penstock.stores.interface import Beside
+from penstock.stores.arrivals import Beside
 from penstock.stores.s3.parts import MIB
 from penstock.stores.s3.shared import Shared
 from penstock.stores.s3.spool import PIECE, Integrity

@@ -14,7 +14,8 @@ from contextlib import suppress
 from typing import Final
 
 from penstock.errors import BadRequest, NotFound, TooLarge
-from penstock.stores.interface import FileInfo, Form, SentPart
+from penstock.stores.direct import Form, SentPart
+from penstock.stores.interface import FileInfo
 from penstock.stores.keys import RESERVED
 from penstock.stores.s3.calls import UNTYPED
 from penstock.stores.s3.documents import ListedPart, Part
@@ -182,7 +183,11 @@ class S3Direct:
         try:
             digests = b"".join(bytes.fromhex(part.etag) for part in parts)
             head = await self._shared.calls.head(name)
-        except (ValueError, Refused):
+        except ValueError:
+            return False
+        except Refused as error:
+            if error.passing:  # then nothing is known
+                raise
             return False
         whole = hashlib.md5(digests, usedforsecurity=False).hexdigest()
         return head.etag == f"{whole}-{len(parts)}"

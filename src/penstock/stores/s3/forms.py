@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from uuid import uuid4
 
-from penstock.stores.interface import Form
+from penstock.stores.direct import Form
 from penstock.stores.keys import RESERVED
 from penstock.stores.s3.client import Call, Client
 from penstock.stores.s3.credentials import Chain

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-from penstock.stores.interface import Usage
+from penstock.stores.composing import Usage
 from penstock.stores.s3.budget import Budget
 
 _LISTS: Final = frozenset({"list-type", "uploads", "uploadId"})
@@ -15,7 +15,7 @@ _running: ContextVar["tuple[Count, ...]"] = ContextVar("_running", default=())
 
 
 class Count:
-    """Implements :class:`penstock.stores.interface.Meter`."""
+    """Implements :class:`penstock.stores.composing.Meter`."""
 
     def __init__(self) -> None:
         self._puts = self._gets = self._received = self._sent = 0

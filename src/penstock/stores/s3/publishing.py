@@ -75,7 +75,8 @@ class Publishing:
         """
         if head.size != self._size:
             raise PenstockError("the S3 store kept another number of bytes; store the file again")
-        if head.write == self._token:  # else the book has the facts of what replaced it
+        # What replaced it has facts of its own, and there are none without a CRC-32.
+        if head.write == self._token and facts.crc32 is not None:
             await in_thread(self._shared.book.put, self._key, head.etag, facts)
         return FileInfo(
             self._key,

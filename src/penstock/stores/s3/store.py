@@ -14,21 +14,17 @@ from contextvars import Context
 from penstock.errors import PreconditionFailed
 from penstock.octets.digests import Digester
 from penstock.stores.batches import Batches
+from penstock.stores.composing import Blueprint, Composed, Course, Meter, Usage
 from penstock.stores.interface import (
     ALWAYS,
     NOTHING_KNOWN,
-    Blueprint,
     Capabilities,
     Checkpoint,
     ChecksumBook,
-    Composed,
     Condition,
-    Course,
     Facts,
     FileInfo,
-    Meter,
     Page,
-    Usage,
 )
 from penstock.stores.keys import RESERVED, check_prefix
 from penstock.stores.local_writer import condition_text
@@ -242,10 +238,6 @@ class S3Store:
     async def estimate(self, blueprint: Blueprint) -> tuple[int, Usage]:
         with for_caller(""):
             return await estimate(self.shared, blueprint)
-
-    async def learns_copies(self) -> bool:
-        with for_caller(""):
-            return (await self.abilities()).copy_crc32
 
     async def crc32(self, key: str, etag: str) -> int | None:
         with for_caller(key):

@@ -10,7 +10,8 @@ from typing import Final
 from uuid import uuid4
 
 from penstock.errors import BadRequest, PenstockError, PreconditionFailed, ServerUnavailable
-from penstock.stores.interface import Blueprint, Composed, Condition, Course, Facts, FileInfo
+from penstock.stores.composing import Blueprint, Composed, Course
+from penstock.stores.interface import Condition, Facts
 from penstock.stores.s3.abilities import WITH_CRC32, Abilities
 from penstock.stores.s3.calls import Head
 from penstock.stores.s3.compose.assembly import Assembly
@@ -22,10 +23,10 @@ from penstock.stores.s3.compose.leaving import clear, remove
 from penstock.stores.s3.compose.note import Note
 from penstock.stores.s3.compose.planning import limits_of, name_of, number_of, parts_of
 from penstock.stores.s3.compose.tagging import tagging
-from penstock.stores.s3.compose.tasks import side_by_side
 from penstock.stores.s3.multipart import abort
 from penstock.stores.s3.publishing import Publishing, fields_of
 from penstock.stores.s3.shared import Shared
+from penstock.stores.s3.tasks import side_by_side
 from penstock.stores.s3.trouble import Broken, Refused
 from penstock.threads import to_the_end
 
@@ -123,7 +124,7 @@ class Composition:
             # So far it has come, however its attempts ended.
             await self._course.save(kept.as_json())
             return await self._fill(able, kept, filling, whole)
-        head = await self._stored(kept)
+        head = await self._publishing(kept).mine(certain=True)
         if head is not None:
             filling.found = number_of(parts)
             crc32 = await self._blueprint.crc32() if head.crc32 is None else head.crc32
@@ -186,7 +187,7 @@ class Composition:
     async def _finish(
         self, able: Abilities, kept: Kept, filling: Filling, whole: Assembly, crc32: int | None
     ) -> Composed:
-        publishing = Publishing(self._shared, self._key, kept.token, self._blueprint.size)
+        publishing = self._publishing(kept)
         parts = [whole.have[number] for number in sorted(whole.have)]
 
         async def step(guard: Mapping[str, str]) -> str:
@@ -196,7 +197,7 @@ class Composition:
             head = await publishing.run(step, self._condition, multipart=True)
         except PreconditionFailed:
             # What stands there may be what an attempt has stored that is slow to die.
-            found = await self._stored(kept)
+            found = await self._publishing(kept).mine(certain=True)
             if found is None:
                 raise
             head = found
@@ -214,27 +215,11 @@ class Composition:
     async def _answer(
         self, kept: Kept, filling: Filling, whole: Assembly, head: Head, crc32: int | None
     ) -> Composed:
-        file = await self._noted(kept, head, crc32)
+        file = await self._publishing(kept).noted(head, Facts(None, crc32, self._type))
         self._course.progress(file.size)
         with suppress(Refused, Broken):  # else it is swept
             await clear(self._shared, kept)
         return Composed(file, number_of(whole.parts), filling.copied, filling.found)
 
-    async def _noted(self, kept: Kept, head: Head, crc32: int | None) -> FileInfo:
-        """Hold what is stored to its size, and write down what is known of it."""
-        if crc32 is not None:
-            publishing = Publishing(self._shared, self._key, kept.token, self._blueprint.size)
-            return await publishing.noted(head, Facts(None, crc32, self._type))
-        if head.size != self._blueprint.size:
-            raise PenstockError("the S3 store kept another number of bytes; store the file again")
-        return FileInfo(self._key, head.size, head.modified_ns, head.etag, self._type)
-
-    async def _stored(self, kept: Kept) -> Head | None:
-        """What is stored at the key, if it is this file."""
-        try:
-            head = await self._calls.head(self._name)
-        except Refused as error:
-            if not error.absent:
-                raise
-            return None
-        return head if head.write == kept.token else None
+    def _publishing(self, kept: Kept) -> Publishing:
+        return Publishing(self._shared, self._key, kept.token, self._blueprint.size)

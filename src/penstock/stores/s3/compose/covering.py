@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from penstock.errors import TooLarge
-from penstock.stores.interface import Stretch
+from penstock.stores.composing import Stretch
 from penstock.stores.s3.parts import LARGEST_PART, LEAST_PART, MIB, MOST_PARTS
 
 _LARGE_UPLOAD: Final = 64 * MIB

@@ -1,12 +1,13 @@
 """Making the parts of an assembly: copied in S3, or read and sent."""
 
 import asyncio
+import logging
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Final
 
 from penstock.errors import PenstockError
-from penstock.stores.interface import Blueprint, Course
+from penstock.stores.composing import Blueprint, Course
 from penstock.stores.s3.abilities import WITH_CRC32, Abilities
 from penstock.stores.s3.calls import UNTYPED
 from penstock.stores.s3.compose.assembly import Assembly, Task, missing
@@ -16,12 +17,14 @@ from penstock.stores.s3.compose.finding import Finding
 from penstock.stores.s3.compose.finishing import completed
 from penstock.stores.s3.compose.keeping import Keeper, Kept
 from penstock.stores.s3.compose.note import Note
-from penstock.stores.s3.compose.tasks import side_by_side, together
 from penstock.stores.s3.documents import Part, crc32_of
 from penstock.stores.s3.multipart import expected_etag, integrity_fields
 from penstock.stores.s3.shared import Shared
+from penstock.stores.s3.tasks import side_by_side, together
 from penstock.stores.s3.trouble import Broken, Refused
 from penstock.threads import in_pool, to_the_end
+
+_log = logging.getLogger("penstock.stores.s3")
 
 _COPIES: Final = 16
 _UPLOADS: Final = 4
@@ -82,8 +85,10 @@ class Filling:
                     side_by_side(self._upload, uploads, _UPLOADS),
                 )
         finally:
-            with suppress(Exception):  # then the next attempt makes more of it again
+            try:
                 await to_the_end(self._keeper.flush())
+            except Exception:  # noqa: BLE001 - what came before is told; more is made again then
+                _log.warning("how far a composition came is not written down", exc_info=True)
 
     async def resend(self, whole: Assembly, number: int) -> None:
         """Send a part that S3 has not got as it should."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from penstock.stores.interface import Blueprint
+from penstock.stores.composing import Blueprint
 from penstock.stores.s3.abilities import Abilities
 from penstock.stores.s3.calls import Calls
 from penstock.stores.s3.compose.assembly import Assembly

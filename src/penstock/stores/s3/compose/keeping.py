@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
-from penstock.stores.interface import Checkpoint, Course
+from penstock.stores.composing import Course
+from penstock.stores.interface import Checkpoint
 from penstock.stores.s3.compose.covering import Limits
 
 _EVERY: Final = 2.0

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 
-from penstock.stores.interface import Blueprint, Usage
+from penstock.stores.composing import Blueprint, Usage
 from penstock.stores.s3.abilities import Abilities
 from penstock.stores.s3.compose.covering import Limits, Made, Piece, covering, leaves
 from penstock.stores.s3.compose.using import usage_of

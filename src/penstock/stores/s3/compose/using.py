@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from penstock.stores.interface import Stretch, Usage
+from penstock.stores.composing import Stretch, Usage
 from penstock.stores.s3.compose.covering import Copy, Leaf, Made, Piece, leaves
 
 _LISTED_AT_ONCE: Final = 1000

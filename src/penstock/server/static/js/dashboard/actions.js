@@ -33,7 +33,7 @@ function button({ label, image, style = "", failure, act }, job, heard) {
       element.removeAttribute("aria-busy");
     }
   };
-  const element = h("button", { type: "button", class: `button ${style}`, "data-label": label, on: { click: press } }, icon(image), label);
+  const element = h("button", { type: "button", class: `button ${style}`, on: { click: press } }, icon(image), label);
   return element;
 }
 

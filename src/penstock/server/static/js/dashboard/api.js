@@ -27,7 +27,7 @@ export function getJob(id, signal) {
   return json(jobUrl(id), { signal });
 }
 
-/** `[{at, text}]`, the oldest first. */
+/** `[{number, at, text}]`, the oldest first. */
 export async function getLog(id, signal) {
   return (await json(`${jobUrl(id)}/log`, { signal })).lines;
 }
