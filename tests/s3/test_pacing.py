@@ -2,7 +2,7 @@
 
 import asyncio
 
-from penstock.stores.s3.budget import Budget
+from penstock.stores.budget import Budget
 from penstock.stores.s3.pacing import Pace, Retries
 from tests.eventually import eventually
 

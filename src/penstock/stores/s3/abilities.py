@@ -15,7 +15,7 @@ from isal.isal_zlib import crc32
 
 from penstock.stores.s3.calls import Calls
 from penstock.stores.s3.documents import Part
-from penstock.stores.s3.spool import Integrity
+from penstock.stores.s3.integrity import Integrity
 from penstock.stores.s3.trouble import Broken, Refused
 
 FULL_OBJECT: Final = {"x-amz-checksum-type": "FULL_OBJECT"}

@@ -18,15 +18,15 @@ from penstock.stores.interface import Checkpoint, Condition, Facts, FileInfo, Ke
 from penstock.stores.s3.beside import BesideSource
 from penstock.stores.s3.calls import Head
 from penstock.stores.s3.cutting import Cuts, cuts_of
+from penstock.stores.s3.integrity import Integrity, integrity_of
 from penstock.stores.s3.multipart import Begun, Multipart, abort, expected_etag
 from penstock.stores.s3.parts import MIB
 from penstock.stores.s3.publishing import Publishing, fields_of
 from penstock.stores.s3.shared import Shared, for_caller
 from penstock.stores.s3.signing import encoded
-from penstock.stores.s3.spool import Integrity
-from penstock.stores.s3.tasks import side_by_side
 from penstock.stores.s3.trouble import Refused
 from penstock.stores.s3.writer import S3Writer
+from penstock.stores.tasks import side_by_side
 from penstock.threads import in_pool, to_the_end
 
 _AT_ONCE: Final = 3
@@ -270,7 +270,7 @@ class S3Arrival:
         if size > self._cuts().part or "-" in head.etag:
             return True  # it is made of parts, which were seen to be right before
         with BesideSource(self._shared, read) as source:
-            work = partial(source.integrity, 0, size, md5=True)
+            work = partial(integrity_of, source.pread, 0, size, md5=True)
             integrity = await to_the_end(in_pool(self._shared.pool, work))
         return await expected_etag(self._shared, integrity, part=False) in (None, head.etag)
 

@@ -1,15 +1,12 @@
 """Spans of a file that lies beside the store: read when they are sent, and again if need be."""
 
-import hashlib
 from collections.abc import AsyncGenerator
 from typing import Final, Self
-
-from isal.isal_zlib import crc32
 
 from penstock.stores.arrivals import Beside
 from penstock.stores.s3.parts import MIB
 from penstock.stores.s3.shared import Shared
-from penstock.stores.s3.spool import PIECE, Integrity
+from penstock.stores.spool import PIECE
 from penstock.threads import in_pool, to_the_end
 
 _STRETCH: Final = 4 * MIB
@@ -35,16 +32,9 @@ class BesideSource:
         if self._has_room:
             self._shared.budget.give_back(_STRETCH)
 
-    def integrity(self, start: int, stop: int, *, md5: bool) -> Integrity:
-        """The digests of a span. Blocks: in a worker thread."""
-        digest = hashlib.md5(usedforsecurity=False) if md5 else None
-        value = 0
-        for at in range(start, stop, MIB):
-            data = self._read(at, min(at + MIB, stop))
-            value = crc32(data, value)
-            if digest is not None:
-                digest.update(data)
-        return Integrity(value, None if digest is None else digest.digest())
+    def pread(self, start: int, stop: int) -> bytes:
+        """The bytes of a span of some MiB at most. Blocks: in a worker thread."""
+        return self._read(start, stop)
 
     async def read(self, start: int, stop: int) -> AsyncGenerator[memoryview, None]:
         """The bytes of a span in small pieces."""

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
+from penstock.stores.budget import Budget
 from penstock.stores.composing import Usage
-from penstock.stores.s3.budget import Budget
 
 _LISTS: Final = frozenset({"list-type", "uploads", "uploadId"})
 """Parameters of a GET that lists: objects, uploads, parts. It is paid as PUT is."""

@@ -14,11 +14,12 @@ from isal.isal_zlib import crc32_combine
 from penstock.errors import PenstockError, TooLarge
 from penstock.stores.s3.abilities import FULL_OBJECT, WITH_CRC32
 from penstock.stores.s3.documents import Part
+from penstock.stores.s3.integrity import Integrity, integrity_of
 from penstock.stores.s3.parts import MOST_PARTS
 from penstock.stores.s3.shared import Shared
 from penstock.stores.s3.signing import encoded
-from penstock.stores.s3.spool import Integrity, Spool
 from penstock.stores.s3.trouble import Broken, Refused
+from penstock.stores.spool import Spool
 from penstock.threads import in_pool, to_the_end
 
 _AT_ONCE: Final = 3
@@ -29,8 +30,8 @@ _log = logging.getLogger("penstock.stores.s3")
 class Source(Protocol):
     """Bytes that can be had as often as is asked."""
 
-    def integrity(self, start: int, stop: int, *, md5: bool) -> Integrity:
-        """The digests of a span. Blocks: in a worker thread."""
+    def pread(self, start: int, stop: int) -> bytes | memoryview:
+        """The bytes of a span of some MiB at most. Blocks: in a worker thread."""
 
     def read(self, start: int, stop: int) -> AsyncIterator[memoryview]:
         """The bytes of a span in small pieces."""
@@ -115,7 +116,7 @@ class Multipart:
         by_etag = part.crc32 is None and (await self._shared.abilities()).md5_etag_of_parts
         if part.crc32 is None and not by_etag:
             return True
-        work = partial(source.integrity, start, stop, md5=by_etag)
+        work = partial(integrity_of, source.pread, start, stop, md5=by_etag)
         integrity = await to_the_end(in_pool(self._shared.pool, work))
         told = part.crc32 or part.etag
         right = integrity.md5.hex() if integrity.md5 is not None else integrity.crc32_field
@@ -197,7 +198,7 @@ class Multipart:
 
     async def send_now(self, number: int, source: Source, start: int, stop: int) -> None:
         """Send a span as the part ``number``; S3 has it on return."""
-        work = partial(source.integrity, start, stop, md5=not self._summed)
+        work = partial(integrity_of, source.pread, start, stop, md5=not self._summed)
         integrity = await to_the_end(in_pool(self._shared.pool, work))
         self._parts[number] = await self._shared.calls.upload_part(
             self._name,

@@ -7,15 +7,15 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from penstock.errors import BadKey
+from penstock.stores.budget import Budget
 from penstock.stores.interface import ChecksumBook
 from penstock.stores.keys import MAX_KEY_BYTES, check_key
 from penstock.stores.s3.abilities import Abilities
-from penstock.stores.s3.budget import Budget
 from penstock.stores.s3.calls import Calls
 from penstock.stores.s3.options import Place, S3Options
 from penstock.stores.s3.orphans import Orphans
-from penstock.stores.s3.spool import Spool
 from penstock.stores.s3.trouble import Broken, Refused, sorted_out
+from penstock.stores.spool import Spool
 
 
 @dataclass(frozen=True, slots=True)

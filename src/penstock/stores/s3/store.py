@@ -14,6 +14,7 @@ from contextvars import Context
 from penstock.errors import PreconditionFailed
 from penstock.octets.digests import Digester
 from penstock.stores.batches import Batches
+from penstock.stores.budget import Budget
 from penstock.stores.composing import Blueprint, Composed, Course, Meter, Usage
 from penstock.stores.interface import (
     ALWAYS,
@@ -31,7 +32,6 @@ from penstock.stores.local_writer import condition_text
 from penstock.stores.s3 import guarding, listing, reading
 from penstock.stores.s3.abilities import Abilities, probe
 from penstock.stores.s3.arrival import S3Arrival
-from penstock.stores.s3.budget import Budget
 from penstock.stores.s3.calls import Calls, Head
 from penstock.stores.s3.client import Client
 from penstock.stores.s3.compose.composing import Composition

@@ -10,11 +10,11 @@ from penstock.octets.digests import Digester
 from penstock.octets.sniffing import FIRST, content_type_of_bytes
 from penstock.stores.batches import Batches
 from penstock.stores.interface import ALWAYS, Checksum, Condition, Facts, FileInfo
+from penstock.stores.s3.integrity import Integrity, integrity_of
 from penstock.stores.s3.multipart import Multipart, expected_etag, integrity_fields
 from penstock.stores.s3.parts import part_size, spans
 from penstock.stores.s3.publishing import Publishing, fields_of
 from penstock.stores.s3.shared import Shared, for_caller
-from penstock.stores.s3.spool import Integrity
 from penstock.threads import in_pool, to_the_end
 
 
@@ -156,7 +156,7 @@ class S3Writer:
             raise PenstockError("a part of the file went missing; store it again")
         integrity = Integrity(self._digester.crc32, None)
         if not summed:
-            work = partial(self._spool.integrity, 0, size, md5=True)
+            work = partial(integrity_of, self._spool.pread, 0, size, md5=True)
             integrity = await to_the_end(in_pool(self._shared.pool, work))
         headers = {**fields_of(self._token, facts), **integrity_fields(integrity), **guard}
         body = partial(self._spool.read, 0, size) if size else b""

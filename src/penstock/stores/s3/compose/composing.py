@@ -26,8 +26,8 @@ from penstock.stores.s3.compose.tagging import tagging
 from penstock.stores.s3.multipart import abort
 from penstock.stores.s3.publishing import Publishing, fields_of
 from penstock.stores.s3.shared import Shared
-from penstock.stores.s3.tasks import side_by_side
 from penstock.stores.s3.trouble import Broken, Refused
+from penstock.stores.tasks import side_by_side
 from penstock.threads import to_the_end
 
 _RESENDS: Final = 4

@@ -18,10 +18,11 @@ from penstock.stores.s3.compose.finishing import completed
 from penstock.stores.s3.compose.keeping import Keeper, Kept
 from penstock.stores.s3.compose.note import Note
 from penstock.stores.s3.documents import Part, crc32_of
+from penstock.stores.s3.integrity import integrity_of
 from penstock.stores.s3.multipart import expected_etag, integrity_fields
 from penstock.stores.s3.shared import Shared
-from penstock.stores.s3.tasks import side_by_side, together
 from penstock.stores.s3.trouble import Broken, Refused
+from penstock.stores.tasks import side_by_side, together
 from penstock.threads import in_pool, to_the_end
 
 _log = logging.getLogger("penstock.stores.s3")
@@ -150,7 +151,7 @@ class Filling:
                 if spool.size != stop - start:
                     raise PenstockError("a part of the file has another length than it should")
                 md5 = not self._able.crc32_of_multipart
-                work = partial(spool.integrity, 0, spool.size, md5=md5)
+                work = partial(integrity_of, spool.pread, 0, spool.size, md5=md5)
                 integrity = await to_the_end(in_pool(self._shared.pool, work))
                 part = await self._calls.upload_part(
                     assembly.name,

@@ -1,42 +1,20 @@
-"""Bytes on their way to S3, which must be there until S3 has them: to be sent again, if need be."""
+"""Bytes on their way to another host, which must be there until it has them: to be sent again."""
 
-import hashlib
 import os
 import tempfile
-from base64 import b64encode
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from concurrent.futures import Executor
-from typing import Final, NamedTuple
+from typing import Final
 
-from isal.isal_zlib import crc32
-
+from penstock.stores.budget import Budget
 from penstock.stores.local_writer import storage_errors, write_all
-from penstock.stores.s3.budget import Budget
-from penstock.stores.s3.parts import MIB
 from penstock.threads import in_pool, to_the_end
 
+MIB: Final = 1 << 20
 PIECE: Final = 256 << 10
 """Larger pieces cost TLS more, not less."""
 _STRETCH: Final = 4 * MIB
 MOST_IN_MEMORY: Final = 64 * MIB
-
-
-class Integrity(NamedTuple):
-    """The CRC-32 of some bytes, and their MD5 if it was wanted."""
-
-    crc32: int
-    md5: bytes | None
-
-    @property
-    def crc32_field(self) -> str:
-        """As ``x-amz-checksum-crc32`` has it."""
-        return b64encode(self.crc32.to_bytes(4, "big")).decode()
-
-    @property
-    def md5_field(self) -> str:
-        """As ``Content-MD5`` has it (RFC 1864)."""
-        assert self.md5 is not None
-        return b64encode(self.md5).decode()
 
 
 class Spool:
@@ -71,15 +49,9 @@ class Spool:
         if self._fd is None or len(self._memory) >= MIB:
             await to_the_end(in_pool(self._pool, self._write))
 
-    def integrity(self, start: int, stop: int, *, md5: bool) -> Integrity:
-        """The digests of a span. Blocks: in a worker thread."""
-        digest = hashlib.md5(usedforsecurity=False) if md5 else None
-        value = 0
-        for data in self._stretches(start, stop):
-            value = crc32(data, value)
-            if digest is not None:
-                digest.update(data)
-        return Integrity(value, None if digest is None else digest.digest())
+    def pread(self, start: int, stop: int) -> bytes | memoryview:
+        """The bytes of a span of some MiB at most. Blocks: in a worker thread."""
+        return self._in_memory(start, stop) or self._pread(start, stop)
 
     async def read(self, start: int, stop: int) -> AsyncGenerator[memoryview, None]:
         """The bytes of a span in small pieces."""
@@ -134,11 +106,6 @@ class Spool:
         self._memory = bytearray()
         self._budget.give_back(self._room)
         self._room = 0
-
-    def _stretches(self, start: int, stop: int) -> Iterator[bytes | memoryview]:
-        for at in range(start, stop, _STRETCH):
-            until = min(at + _STRETCH, stop)
-            yield self._in_memory(at, until) or self._pread(at, until)
 
     def _pread(self, start: int, stop: int) -> bytes:
         assert self._fd is not None
