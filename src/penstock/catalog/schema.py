@@ -181,6 +181,113 @@ job_log = Table(
     Column("text", Text, nullable=False),
 )
 
+# Of the key: bytewise, whatever language the database is set to.
+_Name = Text().with_variant(Text(collation="C"), "postgresql")
+
+nodes = Table(
+    "nodes",
+    metadata,
+    # Made once by the node, and kept on its disk.
+    Column("id", Text, primary_key=True),
+    # host:port, or a URL.
+    Column("address", Text, nullable=False),
+    # Bytes: of its disk, free there, and of the parts that it has.
+    Column("capacity", BigInteger, nullable=False),
+    Column("free", BigInteger, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    # Seconds since 1970 by the database's clock, as all times here: heard of first, or again after
+    # it was dead; heard of last; last compared with the catalog, or null.
+    Column("joined", Float, nullable=False),
+    Column("seen", Float, nullable=False),
+    Column("scrubbed", Float),
+    # It takes no more parts, and is to have none.
+    Column("draining", Boolean, nullable=False),
+)
+
+cluster_files = Table(
+    "cluster_files",
+    metadata,
+    # A UUID: one version of one file, and its ETag.
+    Column("id", Text, primary_key=True),
+    Column("key", _Name, nullable=False),
+    # Bytes, or null while nobody knows.
+    Column("size", BigInteger),
+    Column("content_type", Text),
+    Column("sha256", LargeBinary),
+    Column("crc32", BigInteger),
+    Column("created", Float, nullable=False),
+    # When it became whole, in ns since 1970; null before.
+    Column("processed", BigInteger),
+    # Whether it took the place of another version then; null before.
+    Column("replaced", Boolean),
+    # Somebody reads it until then, although another version took its place.
+    Column("read_until", Float, nullable=False),
+)
+
+cluster_keys = Table(
+    "cluster_keys",
+    metadata,
+    Column("key", _Name, primary_key=True),
+    # The version that is seen.
+    Column("file", Text, nullable=False, index=True),
+)
+
+cluster_parts = Table(
+    "cluster_parts",
+    metadata,
+    Column("file", Text, primary_key=True),
+    # From 1.
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("start", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    # Null until the part is on a node.
+    Column("crc32", BigInteger),
+    # The CRC-32 of each MiB of it, four bytes each, little-endian.
+    Column("blocks", LargeBinary),
+)
+
+cluster_copies = Table(
+    "cluster_copies",
+    metadata,
+    # What the node knows it by: FILE-NUMBER.
+    Column("name", _Name, primary_key=True),
+    Column("node", Text, primary_key=True),
+    Column("file", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    # writing: it may be there or not; stored; bad: it was seen to be wrong, or to be missing.
+    Column("state", Text, nullable=False),
+    # When the row got its state.
+    Column("changed", Float, nullable=False),
+    Index("ix_cluster_copies_node", "node", "name"),
+    Index("ix_cluster_copies_file", "file", "number"),
+    Index("ix_cluster_copies_state", "state", "changed"),
+)
+
+# What is to be removed from the nodes, and then from here.
+cluster_outbox = Table(
+    "cluster_outbox",
+    metadata,
+    Column("file", Text, primary_key=True),
+    # When it may be claimed, or claimed again.
+    Column("due", Float, nullable=False, index=True),
+    Column("attempts", Integer, nullable=False),
+    # The claim on it, a random word, or null.
+    Column("fence", Text),
+    # Why it was not removed the last time.
+    Column("reason", Text),
+)
+
+# Work on the cluster that one process does at a time.
+cluster_duties = Table(
+    "cluster_duties",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", Float, nullable=False),
+    # Where it stands, for whoever goes on with it.
+    Column("state", Text, nullable=False),
+)
+
 lanes = Table(
     "lanes",
     metadata,
