@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from penstock.catalog import SqlChecksums
-from penstock.errors import BadKey, KeyConflict, NotFound, SourceChanged, StorageFull
+from penstock.errors import BadKey, Busy, KeyConflict, NotFound, SourceChanged, StorageFull
 from penstock.stores import FileInfo, LocalStore
+from tests.descriptors import no_descriptors
 
 
 @pytest.fixture
@@ -218,3 +219,14 @@ async def test_a_cancelled_write_leaves_no_descriptor_and_no_file(
 
     assert len(os.listdir("/proc/self/fd")) == before
     assert list((root / ".penstock/tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("key", ["a", "folder/a"])
+async def test_a_file_that_cannot_be_opened_now_is_not_told_to_be_missing(
+    store: LocalStore, root: Path, key: str
+) -> None:
+    (root / "folder").mkdir()
+    (root / key).write_bytes(b"here")
+
+    with no_descriptors(), pytest.raises(Busy):
+        await asyncio.to_thread(store.open_file, key)

@@ -5,6 +5,7 @@ time with ``openat(O_NOFOLLOW)``: no symbolic link is followed, whoever makes on
 All calls but :meth:`Root.open_cached` block: run them in a worker thread.
 """
 
+import errno
 import fcntl
 import os
 import secrets
@@ -15,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
-from penstock.errors import BadKey, KeyConflict, NotFound
+from penstock.errors import BadKey, Busy, KeyConflict, NotFound
 from penstock.stores.keys import RESERVED, check_key
 from penstock.stores.openat2 import open_beneath
 
@@ -87,9 +88,10 @@ class Root:
         except FileNotFoundError:
             if not create:
                 raise not_found(key) from None
-        except OSError:
+        except OSError as error:
             if _is_link(name, parent):
                 raise _through_link(key) from None
+            _check_absent(error)
             if create:
                 raise KeyConflict(
                     f"{name!r} in {key!r} is a file, so nothing can be stored below it"
@@ -124,9 +126,10 @@ class Root:
         with self.folder_of(key) as (folder, name):
             try:
                 return os.open(name, _FILE, dir_fd=folder)
-            except OSError:
+            except OSError as error:
                 if _is_link(name, folder):
                     raise _through_link(key) from None
+                _check_absent(error)
                 raise not_found(key) from None
 
     def status(self, key: str, folder: int, name: str) -> os.stat_result | None:
@@ -197,6 +200,18 @@ def _regular(fd: int) -> Opened | None:
 def not_found(key: str) -> NotFound:
     """The error for a key at which nothing is stored."""
     return NotFound(f"nothing is stored at {key!r}", key=key)
+
+
+def _check_absent(error: OSError) -> None:
+    """See whether ``error`` says that there is no such file, and not that we cannot get at it.
+
+    :raises Busy: this process, or this host, has no descriptor left.
+    :raises OSError: the disk is in trouble.
+    """
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        raise Busy("too many files are open at once; try again in a moment", retry_after=1)
+    if error.errno in (errno.EIO, errno.ENOMEM, errno.ESTALE):
+        raise error
 
 
 def _is_link(name: str, folder: int) -> bool:
