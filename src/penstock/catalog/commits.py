@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from penstock.errors import StorageFull
 from penstock.threads import to_the_end
@@ -23,6 +23,8 @@ Waiting: TypeAlias = tuple[Change[Any], "asyncio.Future[Any]"]
 
 _MOST = 500
 _PG_DISK_FULL = "53100"
+_PG_MADE_AGAIN = ("40001", "40P01")
+"""Serialization failure and deadlock: PostgreSQL ended one so that another could go on."""
 
 
 class GroupCommit:
@@ -87,12 +89,16 @@ class GroupCommit:
                 done.set_exception(error)
         self._under_way, self._waiting = [], []
 
-    def _commit(self, changes: list[Change[Any]]) -> list[tuple[Any, BaseException | None]]:
+    def _commit(
+        self, changes: list[Change[Any]], *, again: bool = True
+    ) -> list[tuple[Any, BaseException | None]]:
         try:
             with self._engine.begin() as connection:
                 return [(change(connection), None) for change in changes]
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             if len(changes) == 1:
+                if again and _sqlstate(error) in _PG_MADE_AGAIN:
+                    return self._commit(changes, again=False)
                 return [(None, _told(error))]
         # One of them is to blame: each for itself, so that the others do not suffer.
         return [self._commit([change])[0] for change in changes]
@@ -102,6 +108,12 @@ def _told(error: Exception) -> Exception:
     """A full disk is no fault of the program."""
     cause = error.orig if isinstance(error, OperationalError) else None
     full = getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-    if full or getattr(cause, "sqlstate", None) == _PG_DISK_FULL:
+    if full or _sqlstate(error) == _PG_DISK_FULL:
         return StorageFull("the catalog has no space left; nothing was written down")
     return error
+
+
+def _sqlstate(error: Exception) -> str | None:
+    """PostgreSQL's code for it."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    return getattr(cause, "sqlstate", None)

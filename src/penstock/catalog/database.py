@@ -24,6 +24,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from penstock.catalog.hanging import watch
 from penstock.catalog.schema import metadata
 from penstock.errors import BadRequest, MissingExtra
 
@@ -38,6 +39,9 @@ _LOCK = {
     "sqlite": "BEGIN IMMEDIATE",
     "postgresql": "SELECT pg_advisory_xact_lock(7362146001)",
 }
+
+_CONNECT = "5"
+"""Seconds until a server that does not speak is taken to be away, by default."""
 
 HEAD = "0007"
 """The newest migration; a test holds it against the files."""
@@ -77,7 +81,12 @@ def _engine(url: str) -> Engine:
     if backend == "sqlite":
         _create_private(parsed)
     # What is written may be secret, such as the headers of a pull: no error may show it.
-    engine = create_engine(parsed, pool_pre_ping=backend != "sqlite", hide_parameters=True)
+    is_remote = backend != "sqlite"
+    if is_remote and "connect_timeout" not in parsed.query:
+        parsed = parsed.update_query_dict({"connect_timeout": _CONNECT})
+    engine = create_engine(parsed, pool_pre_ping=is_remote, hide_parameters=True)
+    if is_remote:
+        watch(engine)
     prepare = _prepare_sqlite if backend == "sqlite" else _prepare_postgres
     event.listen(engine, "connect", prepare)
     return engine

@@ -141,7 +141,7 @@ class Ahead:
         arrival = self._arrival(row) if way is None else way.arrival
         try:
             await arrival.forsake()
-        except (PenstockError, OSError):  # then it is removed when nobody renews it
+        except Exception:  # noqa: BLE001 - then it is removed when nobody renews it
             _log.warning("parts of an upload are left in the store", exc_info=True)
 
     async def renew(self) -> None:
@@ -158,6 +158,9 @@ class Ahead:
                     _log.warning("parts of an upload cannot be renewed in the store: %s", error)
                     if error.retryable:  # the store is down: the others would fail too
                         return
+                    continue
+                except Exception:  # noqa: BLE001 - of a database or the like: there is time too
+                    _log.warning("parts of an upload cannot be renewed", exc_info=True)
                     continue
                 self._renewed[row.id] = now
 

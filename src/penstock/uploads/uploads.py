@@ -21,7 +21,7 @@ from penstock.errors import (
 )
 from penstock.octets.digests import Digester
 from penstock.stores.arrivals import Parts
-from penstock.stores.early import check_early
+from penstock.stores.early import check_admitted, check_early
 from penstock.stores.interface import ALWAYS, Adopts, Store
 from penstock.stores.keys import check_key
 from penstock.threads import in_pool
@@ -289,6 +289,7 @@ class Uploads:
             await self._check_parts(wish)
         if wish.condition != ALWAYS:
             await check_early(self._store, wish.key, wish.condition)
+        await check_admitted(self._store, wish.length)
 
     async def _length_of(self, parts: Sequence[str]) -> int | None:
         """The bytes of all parts; ``None`` while one of them has not told its own."""

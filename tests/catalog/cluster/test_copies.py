@@ -1,11 +1,14 @@
 """What upkeep is told of copies."""
 
+from collections.abc import Sequence
+
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, delete, update
 
 import penstock.catalog.cluster.copies
 from penstock.catalog.cluster import CopyState, PartRow, StaleCopy
-from penstock.catalog.schema import cluster_copies
+from penstock.catalog.cluster.selecting import Place, parts_at
+from penstock.catalog.schema import cluster_copies, cluster_parts
 from penstock.stores.interface import ALWAYS
 from tests.catalog.cluster.conftest import Catalog
 
@@ -73,6 +76,22 @@ async def test_the_cursor_leads_through_all_that_is_short(
 
     assert found == every
     assert good not in dict(found)
+
+
+async def test_a_page_is_full_although_files_go_while_it_is_looked_for(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = sorted([await catalog.put(key, nodes=["n1"], parts=1) for key in "abc"])
+
+    def after_a_removal(connection: Connection, places: Sequence[Place]) -> list[PartRow]:
+        connection.execute(delete(cluster_parts).where(cluster_parts.c.file == files[0]))
+        return parts_at(connection, places)
+
+    monkeypatch.setattr(penstock.catalog.cluster.copies, "parts_at", after_a_removal)
+
+    short = await catalog.copies.short(2, ["n1", "n2"], START, 2)
+
+    assert places(short) == [(files[1], 1), (files[2], 1)]
 
 
 async def test_a_node_is_compared_with_the_catalog_in_order_of_the_names(

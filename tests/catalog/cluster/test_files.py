@@ -39,6 +39,81 @@ async def test_the_parts_tell_where_they_are(catalog: Catalog) -> None:
     assert second.copies == dict.fromkeys(["n1", "n2", "n3"], CopyState.WRITING)
 
 
+@pytest.mark.parametrize(
+    ("start", "stop", "numbers"),
+    [
+        (0, 1, [1]),
+        (0, None, [1, 2, 3, 4]),
+        (4, 6, [1, 2]),
+        (5, 10, [2]),
+        (5, None, [2, 3, 4]),
+        (19, None, [4]),
+        (20, None, []),
+        (20, 30, []),
+        (0, 0, []),
+    ],
+)
+async def test_the_parts_of_a_range_are_those_that_have_some_of_it(
+    catalog: Catalog, start: int, stop: int | None, numbers: list[int]
+) -> None:
+    await catalog.put("another", parts=4)
+    file = await catalog.put("a", parts=4)
+    every = await catalog.files.parts(file)
+
+    found = await catalog.files.parts(file, start, stop)
+
+    assert found == [every[number - 1] for number in numbers]
+    assert all(part.copies for part in found)
+
+
+async def test_a_part_can_be_had_alone(catalog: Catalog) -> None:
+    file = await catalog.put("a", parts=12)
+
+    for number in (1, 2, 12):
+        part = await catalog.files.part(file, number)
+        assert part == (await catalog.files.parts(file))[number - 1]
+    assert await catalog.files.part(file, 13) is None
+    assert await catalog.files.part("another", 1) is None
+
+
+async def test_what_a_version_became_is_told_until_it_is_gone(catalog: Catalog) -> None:
+    await catalog.put("a")
+    file = await catalog.begin("a")
+    assert await catalog.files.made(file) is None
+    answer = await catalog.commit(file, "a", grace=0.0)
+    assert await catalog.files.made(file) == answer
+    await catalog.put("a", grace=0.0)
+    assert await catalog.files.made(file) == answer
+
+    for doomed in await catalog.removals.claim(10, HOUR):
+        await catalog.removals.removed(doomed)
+
+    with pytest.raises(Superseded):
+        await catalog.files.made(file)
+
+
+async def test_a_copy_that_is_there_stays_so_while_it_is_sent_again(catalog: Catalog) -> None:
+    file = await catalog.put(nodes=["n1"], parts=1)
+
+    await catalog.files.place(file, 1, "n1")
+
+    (part,) = await catalog.files.parts(file)
+    assert part.stored == ["n1"]
+
+
+async def test_a_part_without_the_sums_of_its_blocks_does_not_become_visible(
+    catalog: Catalog,
+) -> None:
+    file = await catalog.begin(nodes=["n1"], parts=1)
+    amiss = [Stored(1, 7, bytes(8), ("n1",))]
+
+    with pytest.raises(Superseded):
+        await catalog.files.commit(file, "a", 5, FACTS, ALWAYS, HOUR, amiss)
+
+    with pytest.raises(NotFound):
+        await catalog.files.stat("a")
+
+
 async def test_a_copy_that_never_arrived_stays_in_doubt(catalog: Catalog) -> None:
     file = await catalog.begin(nodes=["n1", "n2"], parts=1)
     await catalog.commit(file, nodes=["n1"], parts=1)
@@ -189,6 +264,19 @@ async def test_a_version_on_its_way_is_kept_as_long_as_it_is_renewed(catalog: Ca
     assert [doomed.file for doomed in await catalog.removals.claim(10, HOUR)] == [other]
 
 
+async def test_nothing_brings_back_what_is_given_up(catalog: Catalog) -> None:
+    file = await catalog.begin("a")
+
+    await catalog.files.abort(file)
+
+    await catalog.files.renew([file], HOUR)
+    with pytest.raises(Superseded):
+        await catalog.files.place(file, 1, "n3")
+    with pytest.raises(Superseded):
+        await catalog.commit(file, "a")
+    assert [doomed.file for doomed in await catalog.removals.claim(10, HOUR)] == [file]
+
+
 async def test_once_its_removal_has_begun_nothing_brings_it_back(catalog: Catalog) -> None:
     file = await catalog.begin("a")
     await catalog.files.abort(file)
@@ -234,3 +322,21 @@ async def test_a_reader_never_shortens_the_time_of_another(catalog: Catalog) -> 
 
     ((until,),) = await catalog.execute(select(cluster_files.c.read_until))
     assert until - await catalog.copies.now() > HOUR - 60
+
+
+async def test_the_parts_that_only_silent_nodes_have_are_found(catalog: Catalog) -> None:
+    everywhere = await catalog.put("a", nodes=["n1", "n2"])
+    one = await catalog.put("b", nodes=["n1"])
+    nowhere = await catalog.put("c", nodes=["n2"])
+    await catalog.copies.bad(nowhere, 2, "n2")
+    versions = [everywhere, one, nowhere]
+
+    async def beside(*silent: str, **most: int) -> set[tuple[str, int]]:
+        rows = await catalog.files.parts_beside(versions, silent, **most)
+        assert all(row.copies for row in rows)
+        return {(row.file, row.number) for row in rows}
+
+    assert await beside() == {(nowhere, 2)}
+    assert await beside("n1") == {(one, 1), (one, 2), (nowhere, 2)}
+    assert len(await beside("n1", "n2")) == 6
+    assert len(await beside("n1", most=1)) == 1

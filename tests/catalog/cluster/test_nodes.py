@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import update
 
+import penstock.catalog.cluster.nodes
 from penstock.catalog.cluster import Heard, Node, NodeState
 from penstock.catalog.schema import nodes
 from penstock.errors import NotFound
@@ -116,6 +117,20 @@ async def test_a_node_is_removed_with_all_its_copies(catalog: Catalog) -> None:
     assert (await only(catalog)).id == "n2"
     assert await catalog.nodes.counts() == {"n2": 2}
     assert [part.stored for part in await catalog.files.parts(file)] == [["n2"], ["n2"]]
+
+
+async def test_a_node_is_removed_however_many_copies_it_has(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(penstock.catalog.cluster.nodes, "_FORGOTTEN", 3)
+    await live(catalog, "n1")
+    await catalog.put("a", nodes=["n1", "n2"], parts=6)
+    await catalog.put("b", nodes=["n1", "n2"], parts=1)
+
+    await catalog.nodes.remove("n1")
+
+    assert await catalog.nodes.all() == []
+    assert await catalog.nodes.counts() == {"n2": 7}
 
 
 async def test_a_node_that_nobody_knows_is_not_found(catalog: Catalog) -> None:

@@ -92,6 +92,9 @@ async def everything(catalog: Catalog) -> None:
         await files.commit(file, "a", 10, FACTS, ALWAYS, 0.0, [Stored(2, 1, bytes(4), ("n2",))])
     await files.stat("a")
     await files.parts("f2")
+    assert [part.number for part in await files.parts("f2", 5, 7)] == [2]
+    assert await files.part("f2", 1)
+    assert await files.made("f2")
     await files.page("a", "a", 10)
     await files.page("a", "a", 10, "/")
     await files.batches("", "", 10)

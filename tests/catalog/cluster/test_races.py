@@ -2,10 +2,11 @@
 
 import asyncio
 
-from sqlalchemy import update
+import pytest
+from sqlalchemy import delete, select, text, update
 
 from penstock.catalog.cluster import Files
-from penstock.catalog.schema import cluster_outbox
+from penstock.catalog.schema import cluster_copies, cluster_outbox, cluster_parts
 from penstock.errors import NotFound, PreconditionFailed, Superseded
 from penstock.stores.interface import ALWAYS, Condition
 from tests.catalog.cluster.conftest import HOUR, Catalog, OpenCatalog
@@ -169,3 +170,25 @@ async def test_one_process_at_a_time_has_a_duty(open_catalog: OpenCatalog) -> No
             *(one.duties.take(f"d{number}", str(at), HOUR) for at, one in enumerate(catalogs))
         )
         assert sorted(taken, key=str) == ["", None, None]
+
+
+async def test_a_removal_waits_for_who_forgets_a_copy_of_it(catalog: Catalog) -> None:
+    if catalog.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time, so no two wait for each other")
+    file = await catalog.put("a", parts=1)
+    await catalog.files.delete("a", ALWAYS, 0.0)
+    (doomed,) = await catalog.removals.claim(10, HOUR)
+    connection = await asyncio.to_thread(catalog.engine.connect)
+    part = select(cluster_parts).where(cluster_parts.c.file == file).with_for_update()
+    await asyncio.to_thread(connection.execute, part)
+
+    removing = asyncio.create_task(catalog.removals.removed(doomed))
+    async with asyncio.timeout(30):
+        while not await catalog.execute(text("SELECT 1 FROM pg_locks WHERE NOT granted")):
+            await asyncio.sleep(0.02)
+    copy = delete(cluster_copies).where(cluster_copies.c.file == file)
+    await asyncio.to_thread(connection.execute, copy)
+    await asyncio.to_thread(connection.commit)
+    await asyncio.to_thread(connection.close)
+
+    assert await removing

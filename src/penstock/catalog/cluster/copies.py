@@ -1,5 +1,6 @@
 """Copies of parts, as upkeep sees them: too few, too many, bad, or not where they should be."""
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple, TypeVar
 
@@ -29,6 +30,8 @@ from penstock.catalog.schema import cluster_parts as parts
 from penstock.threads import in_thread
 
 T = TypeVar("T")
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 _LOOKED_AT = 2000
 """So many parts are looked at in one query, so that none is long."""
@@ -78,7 +81,8 @@ class Copies:
         """Parts with fewer good copies on ``usable`` nodes than ``replicas``, or than there are
         such nodes: up to ``most`` behind the file and number ``after``, in that order.
 
-        Those of versions only that are whole and not to be removed.
+        Those of versions only that are whole and not to be removed. If they are fewer than
+        ``most``, there are no more.
         """
         wanted = min(replicas, len(usable))
         return await self._counted(usable, after, most, lambda good: good < wanted)
@@ -91,12 +95,18 @@ class Copies:
 
     async def on(self, node: str, after: str, most: int) -> list[HeldCopy]:
         """Up to ``most`` copies of the node behind the name ``after``, in bytewise order of their
-        names."""
+        names.
+
+        Those of versions whose removal has begun are left out: nobody knows which are there.
+        """
         of_part = and_(parts.c.file == copies.c.file, parts.c.number == copies.c.number)
         columns = [copies.c.name, copies.c.file, copies.c.number, copies.c.state]
         query = select(*columns, parts.c.size, parts.c.crc32, copies.c.changed)
         query = query.select_from(copies.join(parts, of_part))
-        query = query.where(copies.c.node == node, copies.c.name > after)
+        going = select(outbox.c.file).where(outbox.c.file == copies.c.file, outbox.c.attempts > 0)
+        # One look-up for each row: of a join PostgreSQL might read the whole outbox first.
+        is_going = going.scalar_subquery().is_not(None)
+        query = query.where(copies.c.node == node, copies.c.name > after, ~is_going)
         found = await self._read(query.order_by(copies.c.name).limit(most))
         return [HeldCopy(*row)._replace(state=CopyState(row.state)) for row in found]
 
@@ -108,6 +118,19 @@ class Copies:
             rows = await self._read(select(copies.c.name, copies.c.state).where(named))
             found |= {name: CopyState(state) for name, state in rows}
         return found
+
+    async def named(self, names: Iterable[str]) -> list[PartRow]:
+        """The parts that nodes call so, of whole versions that are not to be removed; those left
+        out that there are not."""
+        places = [place for name in names if (place := _place(name)) is not None]
+
+        def read() -> list[PartRow]:
+            with self._engine.connect() as connection:
+                found = parts_at(connection, places)
+                kept = _kept(connection, {part.file for part in found})
+                return [part for part in found if part.file in kept]
+
+        return await in_thread(read)
 
     async def found(self, file: str, number: int, node: str) -> None:
         """Take down that the copy is there, and good. Nothing if it has no row."""
@@ -142,6 +165,13 @@ class Copies:
             stale += [StaleCopy(*row) for row in await self._read(query.limit(most - len(stale)))]
         return stale
 
+    async def newly_bad(self, most: int) -> list[StaleCopy]:
+        """The last ``most`` copies that were found bad, those too whose parts have no good one."""
+        columns = [copies.c[name] for name in StaleCopy._fields]
+        query = select(*columns).where(copies.c.state == CopyState.BAD)
+        found = await self._read(query.order_by(copies.c.changed.desc()).limit(most))
+        return [StaleCopy(*row) for row in found]
+
     async def now(self) -> float:
         """Seconds since 1970, as ``changed`` of a copy."""
         ((now,),) = await self._read(select(NOW))
@@ -151,21 +181,25 @@ class Copies:
         self, usable: Collection[str], after: Place, most: int, wanted: Callable[[int], bool]
     ) -> list[PartRow]:
         """Parts whose number of good copies on ``usable`` nodes is wanted."""
-        found: list[Place] = []
-        while len(found) < most:
+        rows: list[PartRow] = []
+        while len(rows) < most:
             looked_at = await self._read(_good_copies(usable, after))
-            for file, number, good in looked_at:
-                if good is not None and wanted(good):
-                    found.append((file, number))
-            if len(looked_at) < _LOOKED_AT:
+            such = [(row.file, row.number) for row in looked_at if _is(row.good, wanted)]
+            found = such[: most - len(rows)]
+            # Some may be gone by now: that a page is not full must not look like the end.
+            rows += await in_thread(self._parts_at, found)
+            if len(found) < len(such):
+                after = found[-1]
+            elif len(looked_at) < _LOOKED_AT:
                 break
-            after = (looked_at[-1].file, looked_at[-1].number)
+            else:
+                after = (looked_at[-1].file, looked_at[-1].number)
+        return rows
 
-        def read() -> list[PartRow]:
-            with self._engine.connect() as connection:
-                return parts_at(connection, found[:most])
-
-        return await in_thread(read)
+    def _parts_at(self, places: list[Place]) -> list[PartRow]:
+        """Blocks."""
+        with self._engine.connect() as connection:
+            return parts_at(connection, places)
 
     async def _read(self, query: Select[Any]) -> list[Any]:
         def read() -> list[Any]:
@@ -177,6 +211,28 @@ class Copies:
     async def _set(self, file: str, number: int, node: str, state: CopyState) -> None:
         changed = update(copies).where(*_at(file, number, node)).values(state=state, changed=NOW)
         await self._commits.run(lambda connection: connection.execute(changed))
+
+
+def _place(name: str) -> Place | None:
+    """The part that nodes call so; ``None`` if none can be."""
+    file, _, number = name.rpartition("-")
+    if _NUMBER.fullmatch(number) is None or not file.isascii():
+        return None
+    return file, int(number)
+
+
+def _kept(connection: Connection, of: Iterable[str]) -> set[str]:
+    """Those of the versions that are whole and not to be removed."""
+    doomed = exists().where(outbox.c.file == files.c.id)
+    kept: set[str] = set()
+    for these in some(of):
+        query = select(files.c.id).where(files.c.id.in_(these), files.c.processed.is_not(None))
+        kept |= set(connection.scalars(query.where(~doomed)))
+    return kept
+
+
+def _is(good: int | None, wanted: Callable[[int], bool]) -> bool:
+    return good is not None and wanted(good)
 
 
 def _at(file: str, number: int, node: str) -> tuple[ColumnElement[bool], ...]:
@@ -197,6 +253,6 @@ def _good_copies(usable: Collection[str], after: Place) -> Select[Any]:
     doomed = select(outbox.c.file).where(outbox.c.file == parts.c.file).scalar_subquery()
     stays = and_(processed.is_not(None), doomed.is_(None))
     counted = case((stays, good.scalar_subquery()), else_=None)
-    query = select(parts.c.file, parts.c.number, counted)
+    query = select(parts.c.file, parts.c.number, counted.label("good"))
     query = query.where(tuple_(parts.c.file, parts.c.number) > tuple_(*after))
     return query.order_by(parts.c.file, parts.c.number).limit(_LOOKED_AT)

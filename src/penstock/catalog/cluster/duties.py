@@ -1,9 +1,12 @@
 """Work on the cluster that one process does at a time, under a lease."""
 
+from contextlib import AbstractContextManager
+
 from sqlalchemy import Connection, Engine, Update, or_, update
 
 from penstock.catalog.clock import NOW
 from penstock.catalog.commits import GroupCommit
+from penstock.catalog.hanging import bounded
 from penstock.catalog.inserting import inserting
 from penstock.catalog.schema import cluster_duties as duties
 
@@ -16,6 +19,10 @@ class Duties:
     def __init__(self, engine: Engine, commits: GroupCommit) -> None:
         self._engine = engine
         self._commits = commits
+
+    def bounded(self, seconds: int) -> AbstractContextManager[None]:
+        """Within this, at the end of a process, nobody waits longer for a database that hangs."""
+        return bounded(self._engine, seconds)
 
     async def take(self, name: str, holder: str, lease: float) -> str | None:
         """Hold the duty, or hold it for longer; ``None`` if it is another's.

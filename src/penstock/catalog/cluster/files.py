@@ -8,13 +8,15 @@ A commit whose answer is lost with the connection may have been made or not. So 
 can be asked for again: it is made once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Connection,
     Engine,
+    Select,
     Update,
     and_,
     bindparam,
@@ -29,8 +31,16 @@ from sqlalchemy import (
 
 from penstock.catalog.clock import NOW
 from penstock.catalog.cluster import listing, pointing
-from penstock.catalog.cluster.rows import CopyState, Part, PartRow, Stored, part_name
-from penstock.catalog.cluster.selecting import INFO, SEEN, info, parts_of, some
+from penstock.catalog.cluster.rows import BLOCK, CopyState, Part, PartRow, Stored, part_name
+from penstock.catalog.cluster.selecting import (
+    INFO,
+    SEEN,
+    Place,
+    info,
+    parts_at,
+    parts_of,
+    some,
+)
 from penstock.catalog.commits import GroupCommit
 from penstock.catalog.inserting import inserting
 from penstock.catalog.schema import cluster_copies as copies
@@ -43,8 +53,11 @@ from penstock.stores.interface import Condition, Facts, FileInfo, Page
 from penstock.stores.local_writer import condition_text
 from penstock.threads import in_thread
 
-_UNCLAIMED = outbox.c.attempts == 0
-"""Nobody has begun to remove it: a claim that failed may have removed some of it."""
+_UNCLAIMED = and_(outbox.c.attempts == 0, outbox.c.fence.is_(None))
+"""Nobody gave it up or has begun to remove it: a claim that failed may have removed some of it."""
+
+_GIVEN_UP = "given up"
+"""A fence that no claim has."""
 
 _UNPROCESSED = exists().where(files.c.id == outbox.c.file, files.c.processed.is_(None))
 
@@ -106,11 +119,12 @@ class Files:
             raise _superseded(file)
 
     async def place(self, file: str, number: int, node: str) -> None:
-        """Take down that the part is about to be on the node.
+        """Take down that the part is about to be on the node. If it is there already it stays so:
+        a node has the old bytes, which are the same, until it has the new ones.
 
         :raises Superseded: the version is gone, or its removal has begun.
         """
-        going = exists().where(outbox.c.file == files.c.id, outbox.c.attempts > 0)
+        going = exists().where(outbox.c.file == files.c.id, ~_UNCLAIMED)
 
         def change(connection: Connection) -> bool:
             copy = [literal(part_name(file, number)), literal(node), files.c.id, literal(number)]
@@ -118,9 +132,13 @@ class Files:
             # Locked, so that nobody removes the version without having seen the copy.
             row = row.where(files.c.id == file, ~going).with_for_update(read=True, key_share=True)
             placed = inserting(connection, copies, {}).from_select(list(copies.c.keys()), row)
+            is_there = copies.c.state == CopyState.STORED
             placed = placed.on_conflict_do_update(
                 index_elements=["name", "node"],
-                set_={"state": placed.excluded.state, "changed": placed.excluded.changed},
+                set_={
+                    "state": case((is_there, copies.c.state), else_=placed.excluded.state),
+                    "changed": placed.excluded.changed,
+                },
             )
             return connection.scalar(placed.returning(copies.c.name)) is not None
 
@@ -193,9 +211,9 @@ class Files:
         return answer
 
     async def abort(self, file: str) -> None:
-        """Let the version be removed, unless it is whole."""
+        """Let the version be removed, unless it is whole; nothing brings it back."""
         ended = update(outbox).where(outbox.c.file == file, _UNCLAIMED, _UNPROCESSED)
-        ended = ended.values(due=NOW)
+        ended = ended.values(due=NOW, fence=_GIVEN_UP)
         await self._commits.run(_executing(ended))
 
     async def stat(self, key: str) -> FileInfo:
@@ -215,12 +233,62 @@ class Files:
             raise _nothing_at(key)
         return found
 
-    async def parts(self, file: str) -> list[PartRow]:
-        """The parts of a version with their copies, by number."""
+    async def made(self, file: str) -> tuple[FileInfo, bool] | None:
+        """What :meth:`commit` answered, if the version became whole; ``None`` if it may do so yet.
+
+        :raises Superseded: the version is gone; nobody knows whether it was whole.
+        """
+        there = select(files.c.id).where(files.c.id == file)
+
+        def read() -> tuple[FileInfo, bool] | PenstockError | None:
+            with self._engine.connect() as connection:
+                if (done := pointing.processed(connection, file)) is not None:
+                    return done
+                is_there = connection.scalar(there) is not None
+                return None if is_there else _superseded(file)
+
+        answer = await in_thread(read)
+        if isinstance(answer, PenstockError):
+            raise answer
+        return answer
+
+    async def part(self, file: str, number: int) -> PartRow | None:
+        """One part of a version with its copies; ``None`` if there is no such part."""
+
+        def read() -> PartRow | None:
+            with self._engine.connect() as connection:
+                return next(iter(parts_at(connection, [(file, number)])), None)
+
+        return await in_thread(read)
+
+    async def parts(self, file: str, start: int = 0, stop: int | None = None) -> list[PartRow]:
+        """The parts of a version with their copies, by number: those that have some of its bytes
+        ``start`` to ``stop`` (``None``: its end).
+
+        What is kept of a large file's parts is some megabytes, so ask for no more than is needed.
+        """
 
         def read() -> list[PartRow]:
             with self._engine.connect() as connection:
-                return parts_of(connection, file)
+                return parts_of(connection, file, start, stop)
+
+        return await in_thread(read)
+
+    async def parts_beside(
+        self, versions: Iterable[str], silent: Collection[str], most: int = 1000
+    ) -> list[PartRow]:
+        """Parts of the versions without a good copy on any node but ``silent`` ones: ``most`` or
+        somewhat more."""
+
+        def read() -> list[PartRow]:
+            found: list[Place] = []
+            with self._engine.connect() as connection:
+                for these in some(versions):
+                    places = connection.execute(_beside(these, silent).limit(most))
+                    found += [(place.file, place.number) for place in places]
+                    if len(found) >= most:
+                        break
+                return parts_at(connection, found)
 
         return await in_thread(read)
 
@@ -282,6 +350,18 @@ class Files:
         await self._commits.run(_executing(known))
 
 
+def _beside(these: Sequence[str], silent: Collection[str]) -> Select[Any]:
+    elsewhere = select(copies.c.node).where(
+        copies.c.file == parts.c.file,
+        copies.c.number == parts.c.number,
+        copies.c.state == CopyState.STORED,
+        copies.c.node.not_in(sorted(silent)),
+    )
+    # One look-up for each row: of a join PostgreSQL might read the whole table of copies.
+    lacking = elsewhere.limit(1).scalar_subquery().is_(None)
+    return select(parts.c.file, parts.c.number).where(parts.c.file.in_(these), lacking)
+
+
 def _executing(statement: Update) -> Callable[[Connection], object]:
     return lambda connection: connection.execute(statement)
 
@@ -320,13 +400,16 @@ def _store_parts(connection: Connection, file: str, stored: Sequence[Stored]) ->
 
 
 def _bytes_stored(connection: Connection, file: str) -> int:
-    """The bytes of those parts that have a good copy."""
+    """The bytes of those parts that have a good copy, and sums for all of their blocks: nothing is
+    read without them."""
     good = exists().where(
         copies.c.file == parts.c.file,
         copies.c.number == parts.c.number,
         copies.c.state == CopyState.STORED,
     )
-    summed = select(func.coalesce(func.sum(parts.c.size), 0)).where(parts.c.file == file, good)
+    summed_up = func.length(parts.c.blocks) == (parts.c.size + (BLOCK - 1)) // BLOCK * 4
+    summed = select(func.coalesce(func.sum(parts.c.size), 0))
+    summed = summed.where(parts.c.file == file, good, summed_up)
     return int(connection.scalar(summed) or 0)
 
 

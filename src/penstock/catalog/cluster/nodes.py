@@ -1,17 +1,21 @@
 """The storage nodes, as far as they were heard of."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
+from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, Row, case, delete, func, null, select, update
+from sqlalchemy import Connection, Engine, Row, case, delete, func, null, or_, select, update
 
 from penstock.catalog.clock import NOW
 from penstock.catalog.cluster.rows import CopyState, Heard, Node, NodeState
 from penstock.catalog.commits import GroupCommit
+from penstock.catalog.hanging import bounded
 from penstock.catalog.inserting import inserting
 from penstock.catalog.schema import cluster_copies as copies
+from penstock.catalog.schema import cluster_duties as duties
 from penstock.catalog.schema import nodes
-from penstock.errors import NotFound
+from penstock.errors import NotFound, WrongState
 from penstock.threads import in_thread
 
 SUSPECT_AFTER = 5.0
@@ -19,6 +23,11 @@ SUSPECT_AFTER = 5.0
 
 _TRIED_FOR = 0.9
 """Seconds between the first word of a node and the one that makes it live: its second."""
+
+_CLUSTER = "cluster"
+
+_FORGOTTEN = 5000
+"""Copies that are forgotten in one transaction: nobody else's change waits for long."""
 
 _NODES = select(nodes, (NOW - nodes.c.seen).label("silent")).order_by(nodes.c.id)
 
@@ -30,6 +39,10 @@ class Nodes:
         self._engine = engine
         self._commits = commits
         self._dead_after = dead_after
+
+    def bounded(self, seconds: int) -> AbstractContextManager[None]:
+        """Within this, at the end of a process, nobody waits longer for a database that hangs."""
+        return bounded(self._engine, seconds)
 
     async def hear(self, heard: Sequence[Heard]) -> None:
         """Take down what nodes say of themselves, all at once."""
@@ -44,10 +57,12 @@ class Nodes:
             adding = inserting(connection, nodes, {})
             said = {name: adding.excluded[name] for name in ("address", "capacity", "free", "used")}
             came_back = nodes.c.seen < NOW - self._dead_after
-            # Nobody knows with what it comes back, so it is compared with the catalog again.
+            moved = nodes.c.address != adding.excluded.address
+            # Nobody knows with what it comes back, so it is compared with the catalog again. At
+            # another address it may be a copy of its disk.
             anew = {
                 "joined": case((came_back, NOW), else_=nodes.c.joined),
-                "scrubbed": case((came_back, null()), else_=nodes.c.scrubbed),
+                "scrubbed": case((or_(came_back, moved), null()), else_=nodes.c.scrubbed),
             }
             adding = adding.on_conflict_do_update(
                 index_elements=["id"], set_={**said, **anew, "seen": NOW}
@@ -55,6 +70,20 @@ class Nodes:
             connection.execute(adding.values(values), rows)
 
         await self._commits.run(change)
+
+    async def cluster(self) -> str:
+        """The id of the cluster, a UUID, which its nodes keep; made when it is first asked for."""
+
+        def change(connection: Connection) -> str:
+            # Beside the duties, though nobody takes it.
+            values = {"name": _CLUSTER, "holder": "", "until": 0.0, "state": str(uuid4())}
+            found = inserting(connection, duties, values).on_conflict_do_update(
+                index_elements=["name"], set_={"name": duties.c.name}
+            )
+            identity: str = connection.scalar(found.returning(duties.c.state))
+            return identity
+
+        return await self._commits.run(change)
 
     async def all(self) -> list[Node]:
         """Every node that was ever heard of and not removed, by id."""
@@ -88,28 +117,51 @@ class Nodes:
         if not await self._commits.run(lambda connection: connection.execute(changed).rowcount):
             raise _unknown(identity)
 
-    async def remove(self, identity: str) -> None:
-        """Forget the node and whatever it has.
+    async def remove(self, identity: str, *, silent: float = 0.0) -> None:
+        """Forget the node and whatever it has: its copies some at a time, itself with the last, so
+        that what was broken off can be asked for again.
 
+        :param silent: for how long it must have been silent, until the end
         :raises NotFound: there is no such node.
+        :raises WrongState: it speaks.
         """
-        found = False
+        found = speaks = False
+        its_own = copies.c.node == identity
+        some = select(copies.c.name).where(its_own).order_by(copies.c.name).limit(_FORGOTTEN)
 
-        def change(connection: Connection) -> None:
-            nonlocal found
+        speaking = select(nodes.c.id).where(nodes.c.id == identity, nodes.c.seen > NOW - silent)
+
+        def change(connection: Connection) -> bool:
+            nonlocal found, speaks
+            # A write, which changes nothing: nobody hears it until this is done.
+            connection.execute(update(nodes).where(nodes.c.id == identity).values(id=nodes.c.id))
+            speaks = connection.scalar(speaking) is not None if silent else False
+            if speaks:
+                return True
+            forgotten = delete(copies).where(its_own, copies.c.name.in_(some))
+            if connection.execute(forgotten).rowcount == _FORGOTTEN:
+                return False
             gone = connection.execute(delete(nodes).where(nodes.c.id == identity)).rowcount
-            connection.execute(delete(copies).where(copies.c.node == identity))
             # It stays true if this is made again because nobody knows whether it was made.
             found = found or gone == 1
+            return True
 
-        await self._commits.run(change)
+        while not await self._commits.run(change):
+            pass
+        if speaks:
+            raise WrongState(
+                "the node announced itself again, or some seconds ago: stop it, and try again later"
+            )
         if not found:
             raise _unknown(identity)
 
-    async def counts(self) -> dict[str, int]:
-        """How many copies each node has, or is about to have; a node without any is left out."""
+    async def counts(self, identity: str = "") -> dict[str, int]:
+        """How many copies each node has, or is about to have, or only the one; a node without any
+        is left out."""
         there = copies.c.state.in_([CopyState.STORED, CopyState.WRITING])
         query = select(copies.c.node, func.count()).where(there).group_by(copies.c.node)
+        if identity:
+            query = query.where(copies.c.node == identity)
 
         def read() -> dict[str, int]:
             with self._engine.connect() as connection:

@@ -77,7 +77,8 @@ class Removals:
             if set(_copies(connection, [file])[file]) - set(doomed.copies):
                 connection.execute(update(outbox).where(*_held(doomed)).values(due=NOW, fence=None))
                 return False
-            for table in (copies, parts, outbox):
+            # A part before its copies, as whoever changes both: else they wait for each other.
+            for table in (parts, copies, outbox):
                 connection.execute(table.delete().where(table.c.file == file))
             connection.execute(files.delete().where(files.c.id == file))
             gone = True

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from penstock.catalog.cluster.rows import CopyState, PartRow, part_name
 from penstock.catalog.schema import cluster_copies as copies
@@ -49,9 +49,22 @@ def some(values: Iterable[T]) -> Iterator[list[T]]:
         yield found
 
 
-def parts_of(connection: Connection, file: str) -> list[PartRow]:
-    """The parts of a file, by number."""
-    return _parts(connection, parts.c.file == file, copies.c.file == file)
+def parts_of(
+    connection: Connection, file: str, start: int = 0, stop: int | None = None
+) -> list[PartRow]:
+    """The parts of a file that have some of its bytes ``start`` to ``stop``, by number."""
+    wanted, of_copies = [parts.c.file == file], [copies.c.file == file]
+    if start > 0 or stop is not None:
+        wanted.append(parts.c.start + parts.c.size > start)
+        if stop is not None:
+            wanted.append(parts.c.start < stop)
+        numbers = select(func.min(parts.c.number), func.max(parts.c.number)).where(*wanted)
+        first, last = connection.execute(numbers).one()
+        if first is None:
+            return []
+        of_copies.append(copies.c.number.between(first, last))
+        wanted = [parts.c.file == file, parts.c.number.between(first, last)]
+    return _parts(connection, and_(*wanted), and_(*of_copies))
 
 
 def parts_at(connection: Connection, places: Sequence[Place]) -> list[PartRow]:
