@@ -1,4 +1,4 @@
-"""Real ``penstock serve`` and ``penstock worker`` processes to test against."""
+"""Real ``penstock serve``, ``penstock worker`` and ``penstock node`` processes to test against."""
 
 import os
 import signal
@@ -97,3 +97,50 @@ class RunningWorker(Running):
 
     command = "worker"
     announcement = " works on jobs of the lanes "
+
+
+class RunningNode(Running):
+    """``penstock node`` on a free port, unless one is given.
+
+    ``options`` are options of the command by name, with underscores; ``cluster_secret`` is what
+    the variable says.
+    """
+
+    command = "node"
+    announcement = " is listening on "
+
+    def __init__(
+        self,
+        data: Path,
+        within: Sequence[str] = (),
+        /,
+        *,
+        port: int = 0,
+        locator: str = "",
+        secret: str = "",
+        **options: object,
+    ) -> None:
+        own = {"data": data, "port": port, "locator": locator, **options}
+        named = {f"node_{name}": value for name, value in own.items() if value != ""}
+        super().__init__(data, within, cluster_secret=secret, **named)
+
+    @property
+    def url(self) -> str:
+        return self.announced
+
+    @property
+    def address(self) -> str:
+        """``host:port``."""
+        return self.url.partition("://")[2]
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
+    def id(self) -> str:
+        return (self.data / "node-id").read_text().strip()
+
+    def path(self, name: str) -> Path:
+        """Where a file lies."""
+        return self.data / "files" / name

@@ -7,6 +7,7 @@ import click
 
 from penstock.cli.headers import headers_of
 from penstock.cli.options import exit_codes
+from penstock.cli.service_options import ServiceOptions
 from penstock.cli.sizes import parse_size
 from penstock.errors import Exit
 
@@ -34,16 +35,8 @@ class _Lines(click.types.StringParamType):
         return rv.splitlines()
 
 
-def _option(name: str, metavar: str, help: str, **more: Any) -> click.Option:  # noqa: A002
-    """An option that has an environment variable too, and tells its default."""
-    variable = "PENSTOCK_RELAY_" + name.upper().replace("-", "_")
-    if not isinstance(more.get("type"), click.Choice):
-        more["metavar"] = metavar
-    names = [f"--{name}", *more.pop("names", ())]
-    return click.Option(
-        names, help=help, **{"envvar": variable, "show_envvar": True, "show_default": True, **more}
-    )
-
+_SERVICE = ServiceOptions("relay")
+_option = _SERVICE.option
 
 _OPTIONS = (
     _option("upstream", "URL", "Server that has the files.", required=True),
@@ -55,14 +48,7 @@ _OPTIONS = (
         type=click.Path(path_type=Path),
         default=Path("penstock-relay"),
     ),
-    _option("host", "ADDRESS", "Address to listen on.", default="127.0.0.1"),
-    _option(
-        "port",
-        "N",
-        "TCP port to listen on; 0 picks a free one.",
-        type=click.IntRange(0, 65535),
-        default=8888,
-    ),
+    *_SERVICE.listening(8888),
     _option("parallel", "N", "Most connections that bring one file.", type=_COUNT, default=4),
     _option(
         "header",
@@ -114,13 +100,7 @@ _OPTIONS = (
         type=click.FloatRange(min=0),
         default=30.0,
     ),
-    _option(
-        "log-format",
-        "FORMAT",
-        "Log lines as JSON, or pretty; auto is pretty on a terminal.",
-        type=click.Choice(["auto", "json", "pretty"]),
-        default="auto",
-    ),
+    _SERVICE.log_format(),
 )
 
 

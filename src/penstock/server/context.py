@@ -15,3 +15,5 @@ ERROR_FIELDS = web.RequestKey("error_fields", dict[str, str])
 """Header fields that the answer gets if it turns out to be a problem."""
 CLOSING = web.RequestKey("closing", bool)
 """The connection cannot be used for another request."""
+ROUTINE = web.RequestKey("routine", bool)
+"""It went well and comes every second, so only who wants to see everything finds it in the log."""

@@ -5,13 +5,14 @@ import logging
 import re
 import time
 from random import getrandbits
+from typing import Protocol
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from penstock.errors import PenstockError
 from penstock.server import problems
-from penstock.server.context import BEGUN, CLOSING, CUT, RECEIVED, REQUEST_ID, SENT
+from penstock.server.context import BEGUN, CLOSING, CUT, RECEIVED, REQUEST_ID, ROUTINE, SENT
 from penstock.server.logs import note
 from penstock.server.receiving import check_expectation, check_origin
 from penstock.server.serving import serving_of
@@ -38,6 +39,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _log_line(request: web.Request, status: int, seconds: float) -> None:
     note(
         "request",
+        level=logging.DEBUG if ROUTINE in request else logging.INFO,
         request_id=request[REQUEST_ID],
         method=request.method,
         path=request.rel_url.raw_path,
@@ -49,35 +51,60 @@ def _log_line(request: web.Request, status: int, seconds: float) -> None:
     )
 
 
-@web.middleware
-async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what a handler raises into a problem; if the answer has begun, cut the connection."""
-    try:
-        check_origin(request)
-        check_expectation(request)
-        return await handler(request)
-    except asyncio.CancelledError:
-        raise
-    except ConnectionError:  # the client left: nobody is there to be told
-        request[CUT] = True
-        begun = request.get(BEGUN)
-        return web.Response(status=_ABORTED) if begun is None else begun
-    except PenstockError as error:
-        answer = problems.from_error(request, error)
-        reason = error.detail
-    except web.HTTPException as error:
-        if error.status < 400:
+class Answers(Protocol):
+    """How errors are told."""
+
+    def from_error(self, request: web.Request, error: PenstockError, /) -> web.Response:
+        """The answer for an error of ours."""
+
+    def from_http_exception(
+        self, request: web.Request, error: web.HTTPException, /
+    ) -> web.Response:
+        """The answer for an error of the router's."""
+
+    def internal(self, request: web.Request, /) -> web.Response:
+        """The answer for a bug."""
+
+
+def errors_as(answers: Answers) -> Middleware:
+    """The middleware that turns errors into answers."""
+
+    @web.middleware
+    async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer what a handler raises; if its own answer has begun, cut the connection."""
+        try:
+            check_origin(request)
+            check_expectation(request)
+            return await handler(request)
+        except asyncio.CancelledError:
             raise
-        answer = problems.from_http_exception(request, error)
-        reason = error.reason
-    except Exception as error:  # noqa: BLE001 - the last line of defence: logged, never shown
-        note("unexpected error", level=logging.ERROR, failed=True, request_id=request[REQUEST_ID])
-        answer = problems.internal(request)
-        reason = type(error).__name__
-    begun = request.get(BEGUN)
-    if begun is None:
-        return answer
-    return _cut(request, begun, reason)
+        except ConnectionError:  # the client left: nobody is there to be told
+            request[CUT] = True
+            begun = request.get(BEGUN)
+            return web.Response(status=_ABORTED) if begun is None else begun
+        except PenstockError as error:
+            answer = answers.from_error(request, error)
+            reason = error.detail
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            answer = answers.from_http_exception(request, error)
+            reason = error.reason
+        except Exception as error:  # noqa: BLE001 - the last line of defence: logged, never shown
+            note(
+                "unexpected error", level=logging.ERROR, failed=True, request_id=request[REQUEST_ID]
+            )
+            answer = answers.internal(request)
+            reason = type(error).__name__
+        begun = request.get(BEGUN)
+        if begun is None:
+            return answer
+        return _cut(request, begun, reason)
+
+    return errors
+
+
+errors = errors_as(problems)
 
 
 def _cut(request: web.Request, begun: web.StreamResponse, reason: str) -> web.StreamResponse:

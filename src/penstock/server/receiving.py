@@ -17,6 +17,7 @@ from penstock.errors import (
 from penstock.octets.digests import parse_digest_field
 from penstock.server.context import RECEIVED
 from penstock.server.services import services_of
+from penstock.server.serving import serving_of
 
 MOST_SMALL = 16 << 20
 """Bytes of a body that is read into memory, such as a selection."""
@@ -92,12 +93,12 @@ async def body_of(
     :raises Stalled: nothing came for the server's stall timeout.
     :raises BodyIncomplete: the client broke off.
     """
-    settings = services_of(request).settings
-    most = int(settings.max_body) if most is None else most
+    stall_timeout = serving_of(request).settings.stall_timeout
+    most = int(services_of(request).settings.max_body) if most is None else most
     await _continue(request)
     received = 0
     try:
-        while data := await _next(request, settings.stall_timeout, fate):
+        while data := await _next(request, stall_timeout, fate):
             received += len(data)
             if received > most:
                 raise _too_large(most)
