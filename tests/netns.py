@@ -118,6 +118,43 @@ def line(shape: Shape) -> Iterator[Link]:
             _ip("netns", "del", host.namespace)
 
 
+@contextmanager
+def star(count: int) -> Iterator[list[Link]]:
+    """One host in the middle, ``near`` of every link, and ``count`` around it, at full speed.
+
+    :raises NoNamespaces: there can be none here.
+    """
+    if os.geteuid() != 0 or not shutil.which("ip"):
+        raise NoNamespaces("network namespaces need root and iproute2; on Debian: apt install it")
+    name = f"penstock-{os.getpid()}-{next(_numbers)}"
+    made: list[str] = []
+    try:
+        for host in (f"{name}-hub", *(f"{name}-{number}" for number in range(count))):
+            _ip("netns", "add", host)
+            made.append(host)
+            _ip("-n", host, "link", "set", "lo", "up")
+        hub, *ends = made
+        links = [
+            Link(Host(hub, f"198.18.{number}.1"), Host(end, f"198.18.{number}.2"))
+            for number, end in enumerate(ends)
+        ]
+        for number, link in enumerate(links):
+            _span(link, f"line{number}")
+        yield links
+    finally:
+        for host in made:
+            _ip("netns", "del", host)
+
+
+def _span(link: Link, near: str) -> None:
+    """A veth pair: ``near`` in the hub, ``line`` at the other end."""
+    pair = ("type", "veth", "peer", "name", "line", "netns", link.far.namespace)
+    _ip("-n", link.near.namespace, "link", "add", near, *pair)
+    for host, device in ((link.near, near), (link.far, "line")):
+        _ip("-n", host.namespace, "address", "add", f"{host.address}/30", "dev", device)
+        _ip("-n", host.namespace, "link", "set", device, "up")
+
+
 def _connect(host: Host, shape: Shape) -> None:
     there = ("-n", host.namespace)
     _ip(*there, "address", "add", f"{host.address}/30", "dev", "line")

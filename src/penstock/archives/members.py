@@ -14,6 +14,7 @@ from penstock.archives.planned import PlannedZip
 from penstock.errors import SourceChanged
 from penstock.remote import Remote, redacted
 from penstock.stores.interface import LocalFiles, Store
+from penstock.stores.pieces import closing
 from penstock.zipstream import Framer, Member
 
 
@@ -107,8 +108,9 @@ class MemberReader:
         store = self._sources.store
         info = await store.stat(self._planned.key(index))
         self._planned.require(index, info)
-        async for data in store.read(info.key, start, stop, etag=info.etag):
-            yield data
+        async with closing(store.read(info.key, start, stop, etag=info.etag)) as pieces:
+            async for data in pieces:
+                yield data
 
     def _read_ahead(self, index: int, start: int, stop: int | None) -> AsyncGenerator[bytes, None]:
         if self._ahead is None:

@@ -11,7 +11,7 @@ from penstock.archives.report import NAMES
 from penstock.archives.selection import OnError, Selection
 from penstock.errors import NotFound, TooLarge
 from penstock.remote import Remote
-from penstock.stores.interface import FileInfo, Store
+from penstock.stores.interface import Assures, FileInfo, Store
 from penstock.threads import in_thread
 from penstock.zipstream import Entry, PlanBuilder
 
@@ -46,6 +46,7 @@ class Planner:
         :raises SourceFailed: a URL cannot be fetched (``sources`` lists them with the reasons).
         :raises RemoteRefused: a URL leads where this server must not go.
         :raises TooLarge: more files are selected than a ZIP may have.
+        :raises ServerUnavailable: the bytes of a stored file cannot be had now.
         """
         if len(selection.urls) > self.most_urls:
             raise TooLarge(f"at most {self.most_urls:,} URLs fit in one ZIP")
@@ -65,6 +66,8 @@ class Planner:
         async with aclosing(self._batches(draft)) as batches:
             async for infos in batches:
                 self._bound(draft.stored + len(infos) + len(selection.urls))
+                if isinstance(self.store, Assures) and not draft.reports:
+                    await self.store.assure_all(infos)
                 # Off the loop: a batch is some milliseconds of pure computing.
                 await in_thread(draft.add_stored, infos)
         return draft

@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Executor
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol, TypeVar
@@ -11,7 +11,8 @@ from typing import Final, Protocol, TypeVar
 from penstock.errors import SourceChanged
 from penstock.server.services import Services
 from penstock.server.wire import Wire, in_page_cache
-from penstock.stores.interface import FileInfo, OpenFile, Store
+from penstock.stores.interface import Assures, FileInfo, OpenFile, Store
+from penstock.stores.pieces import closing
 from penstock.threads import in_pool, open_in_thread, to_the_end, use_in_thread
 
 T = TypeVar("T")
@@ -51,14 +52,22 @@ async def open_content(services: Services, key: str) -> Content:
     """The file at ``key``; to be closed.
 
     :raises NotFound: there is none.
+    :raises ServerUnavailable: its bytes cannot be had now.
     """
     local = services.local_files
     if local is None:
-        return _Stored(services.store, await services.store.stat(key))
+        return await _open_stored(services.store, key)
     file = local.open_cached(key)
     if file is None:
         file = await open_in_thread(partial(local.open_file, key), _close)
     return _Opened(file, file.info)
+
+
+async def _open_stored(store: Store, key: str) -> Content:
+    info = await store.stat(key)
+    if isinstance(store, Assures):
+        await store.assure(info)
+    return _Stored(store, info)
 
 
 def _close(file: OpenFile) -> None:
@@ -115,23 +124,27 @@ class _Stored:
 
     async def send(self, wire: Wire, start: int, stop: int) -> None:
         left = stop - start
-        async for data in self.store.read(self.info.key, start, stop, etag=self.info.etag):
-            await wire.send(data)
-            left -= len(data)
+        async with self._read(start, stop) as pieces:
+            async for data in pieces:
+                await wire.send(data)
+                left -= len(data)
         if left:  # never the end of a body that is too short
             raise SourceChanged(f"{self.info.key} has fewer bytes than it had")
 
     async def block(self, start: int, stop: int, work: Callable[[bytes], T], pool: Executor) -> T:
-        pieces = self.store.read(self.info.key, start, stop, etag=self.info.etag)
-        return await in_pool(pool, work, b"".join([data async for data in pieces]))
+        async with self._read(start, stop) as pieces:
+            data = b"".join([data async for data in pieces])
+        return await in_pool(pool, work, data)
 
     async def each(
         self, start: int, stop: int, work: Callable[[bytes], T], pool: Executor
     ) -> AsyncGenerator[T, None]:
-        pieces = self.store.read(self.info.key, start, stop, etag=self.info.etag)
-        async with aclosing(_in_blocks(pieces)) as blocks:
+        async with self._read(start, stop) as pieces, aclosing(_in_blocks(pieces)) as blocks:
             async for data in blocks:
                 yield await in_pool(pool, work, data)
+
+    def _read(self, start: int, stop: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        return closing(self.store.read(self.info.key, start, stop, etag=self.info.etag))
 
 
 async def _in_blocks(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

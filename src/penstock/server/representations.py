@@ -10,7 +10,7 @@ from dataclasses import replace
 from aiohttp import web
 
 from penstock.downloads import Representation, named_first
-from penstock.errors import BadKey, KeyConflict, NotFound
+from penstock.errors import BadKey, KeyConflict, NotFound, ServerUnavailable, SourceChanged
 from penstock.octets.codings import IDENTITY, SUFFIXES, coded_tag, worth_coding
 from penstock.octets.digests import digest_field
 from penstock.octets.encoders import codings
@@ -76,8 +76,8 @@ async def _answer_sibling(
             return None
         try:
             sibling = await open_content(services, content.info.key + SUFFIXES[coding])
-        except (NotFound, BadKey, KeyConflict):
-            continue
+        except (NotFound, BadKey, KeyConflict, ServerUnavailable, SourceChanged):
+            continue  # the file itself will do
         with closing(sibling):
             if sibling.info.modified_ns < content.info.modified_ns:
                 continue

@@ -159,7 +159,8 @@ class Store(Protocol):
         """The bytes ``start`` to ``stop`` in pieces of at most 1 MiB; call again to read again.
 
         :raises NotFound: nothing is stored there.
-        :raises SourceChanged: ``etag`` was given and the file is another version by now.
+        :raises SourceChanged: ``etag`` was given, and the file is another version by now; a store
+            may keep the old one for a while, and give that.
         """
 
     async def write(
@@ -237,6 +238,26 @@ class LocalFiles(Protocol):
         """As :meth:`open_file` if everything it needs is in memory, else ``None``.
 
         Never blocks: call it in the event loop.
+        """
+
+
+@runtime_checkable
+class Assures(Protocol):
+    """Ability: it is known beforehand whether the bytes of a file can be had."""
+
+    async def assure(self, info: FileInfo) -> None:
+        """Raise where its bytes cannot be had now; cheap, and no promise.
+
+        It is asked before the head of an answer is sent: behind that nothing can be said any more.
+
+        :raises ServerUnavailable: they may be had later.
+        :raises SourceChanged: it is another version by now.
+        """
+
+    async def assure_all(self, infos: Sequence[FileInfo]) -> None:
+        """The same of many files at once; of those that are other versions by now says nothing.
+
+        :raises ServerUnavailable: the bytes of one may be had later.
         """
 
 

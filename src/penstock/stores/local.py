@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from penstock.errors import KeyConflict, PreconditionFailed, SourceChanged, StorageFull
 from penstock.octets.digests import Digester
+from penstock.stores.digesting import Digesting
 from penstock.stores.interface import (
     ALWAYS,
     NOTHING_KNOWN,
@@ -74,7 +75,7 @@ class LocalStore:
         self._sha256 = sha256
         # Writes have threads of their own, so that a slow fsync never delays a reader.
         self._writing = ThreadPoolExecutor(threads, "penstock-write")
-        self._digesting: dict[tuple[str, str], asyncio.Future[FileInfo]] = {}
+        self._digesting = Digesting(self._digest)
         self.swept = self._root.sweep()
 
     async def stat(self, key: str) -> FileInfo:
@@ -153,18 +154,8 @@ class LocalStore:
 
     async def checksum(self, key: str, *, etag: str | None = None) -> FileInfo:
         opened = await self._open(key, etag)
-        info = opened.info
         opened.close()
-        if info.sha256 is not None and info.crc32 is not None:
-            return info
-        work = self._digesting.get((key, info.etag))
-        if work is None:
-            # One reader however many ask. It is a task of its own, so that the first asker
-            # leaving does not fail the others.
-            work = asyncio.ensure_future(self._digest(info))
-            self._digesting[key, info.etag] = work
-            work.add_done_callback(lambda _: self._digesting.pop((key, info.etag)))
-        return await asyncio.shield(work)
+        return await self._digesting.of(opened.info)
 
     @property
     def incoming(self) -> int:
@@ -182,9 +173,7 @@ class LocalStore:
         await self._in_writer(self._check)
 
     async def close(self) -> None:
-        for work in list(self._digesting.values()):
-            work.cancel()
-        await asyncio.gather(*self._digesting.values(), return_exceptions=True)
+        await self._digesting.close()
         await asyncio.to_thread(self._writing.shutdown)
         self._root.close()
 

@@ -37,4 +37,6 @@ def open_store(
         return LocalStore(Path(unquote(parts.path)), book, threads=threads, sha256=sha256)
     if parts.scheme == "memory":
         return MemoryStore()
-    raise BadRequest(f"unknown store {url!r}; use file:///folder, s3://bucket or memory://")
+    raise BadRequest(
+        f"unknown store {url!r}; use file:///folder, s3://bucket, cluster:// or memory://"
+    )

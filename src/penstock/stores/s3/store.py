@@ -12,10 +12,9 @@ from contextlib import AbstractContextManager, aclosing
 from contextvars import Context
 
 from penstock.errors import PreconditionFailed
-from penstock.octets.digests import Digester
-from penstock.stores.batches import Batches
 from penstock.stores.budget import Budget
 from penstock.stores.composing import Blueprint, Composed, Course, Meter, Usage
+from penstock.stores.digesting import Digesting, digested
 from penstock.stores.interface import (
     ALWAYS,
     NOTHING_KNOWN,
@@ -88,7 +87,7 @@ class S3Store:
         self._known = abilities
         self._probing: asyncio.Future[Abilities] | None = None
         self._sweeping: asyncio.Future[None] | None = None
-        self._digesting: dict[tuple[str, str], asyncio.Future[FileInfo]] = {}
+        self._digesting = Digesting(self._digest)
         self._sha256 = sha256
         self.shared = Shared(
             place,
@@ -192,15 +191,7 @@ class S3Store:
         info = await self.stat(key)
         if etag is not None and info.etag != etag:
             raise changed(key)
-        if info.sha256 is not None and info.crc32 is not None:
-            return info
-        work = self._digesting.get((key, info.etag))
-        if work is None:
-            # One reader however many ask, in a task of its own, as in the local store.
-            work = asyncio.ensure_future(self._digest(info))
-            self._digesting[key, info.etag] = work
-            work.add_done_callback(lambda _: self._digesting.pop((key, info.etag)))
-        return await asyncio.shield(work)
+        return await self._digesting.of(info)
 
     async def presigned(self, key: str, expires: float, *, file_name: str = "") -> str:
         return await self.links.read(self.shared.name_of(key), expires, file_name)
@@ -263,8 +254,8 @@ class S3Store:
             await self.shared.calls.list(self.shared.place.prefix, limit=1)
 
     async def close(self) -> None:
-        tasks = [self._probing, self._sweeping, *self._digesting.values()]
-        working = [task for task in tasks if task is not None]
+        await self._digesting.close()
+        working = [task for task in (self._probing, self._sweeping) if task is not None]
         for task in working:
             task.cancel()
         await asyncio.gather(*working, return_exceptions=True)
@@ -301,19 +292,7 @@ class S3Store:
 
     async def _digest(self, info: FileInfo) -> FileInfo:
         """Read one version of a file and remember its digests."""
-        digester = Digester()
-
-        def take(batch: list[bytes]) -> None:
-            for data in batch:
-                digester.update(data)
-
-        batches = Batches(self._pool, take)
-        try:
-            async for data in self.read(info.key, etag=info.etag):
-                await batches.put(data)
-            await batches.drain()
-        finally:
-            await batches.stop()
+        digester = await digested(self.read(info.key, etag=info.etag), self._pool)
         facts = Facts(digester.sha256, digester.crc32, info.content_type)
         await in_thread(self.shared.book.put, info.key, info.etag, facts)
         return info._replace(sha256=digester.sha256, crc32=digester.crc32)
