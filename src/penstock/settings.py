@@ -42,8 +42,8 @@ class Settings(BaseSettings):
     )
     store: str = Field(
         default="",
-        description="where the files live: file:///folder, s3://bucket[/prefix] or memory://; "
-        "empty means DATA/files",
+        description="where the files live: file:///folder, s3://bucket[/prefix], cluster:// "
+        "(storage nodes, penstock node) or memory://; empty means DATA/files",
     )
     catalog: str = Field(
         default="",
@@ -245,6 +245,51 @@ class Settings(BaseSettings):
         default=0.0,
         description="dollars for a GiB that leaves S3: nothing within its region; where it costs, "
         "fewer bytes are read for more requests",
+    )
+    cluster_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="what storage nodes and servers know each other by, the same for all of them; "
+        "others on the host can see it if it is given as a flag",
+    )
+    cluster_min_nodes: PositiveInt = Field(
+        default=1, description="storage nodes that have to be live before anything is stored"
+    )
+    cluster_replicas: Annotated[int, Field(ge=1, le=16)] = Field(
+        default=2, description="copies of each part, on as many storage nodes"
+    )
+    cluster_parts: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=6,
+        description="equal parts that a file is cut into; fewer if they would have less than "
+        "CLUSTER_LEAST_PART, more if they would have more than a GiB",
+    )
+    cluster_part_size: ByteSize = Field(
+        default=ByteSize(0),
+        description="bytes of the parts that a file is cut into; 0 means as CLUSTER_PARTS says",
+    )
+    cluster_least_part: Annotated[ByteSize, Field(ge=1)] = Field(
+        default=ByteSize(64 << 10), description="fewest bytes of a part where CLUSTER_PARTS counts"
+    )
+    cluster_grace: NonNegativeFloat = Field(
+        default=300.0,
+        description="seconds that the parts of a file which was replaced or removed are kept",
+    )
+    cluster_dead_after: Annotated[float, Field(ge=2.0)] = Field(
+        default=30.0,
+        description="seconds of silence after which a storage node is dead, and what it had is "
+        "copied elsewhere",
+    )
+    cluster_upkeep_rate: Annotated[ByteSize, Field(ge=1)] = Field(
+        default=ByteSize(64 * MIB),
+        description="most bytes per second that repair, moves and scrubs read, together",
+    )
+    cluster_scrub_every: Annotated[float, Field(ge=1.0)] = Field(
+        default=604_800.0,
+        description="seconds after which each part on a storage node is read and verified again",
+    )
+    cluster_memory: ByteSize = Field(
+        default=ByteSize(256 * MIB),
+        description="bytes on their way to storage nodes that wait in memory; more wait in "
+        "DATA/spool",
     )
     idle_timeout: PositiveFloat = Field(
         default=15.0,

@@ -5,9 +5,11 @@ import resource
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from penstock import __version__
 from penstock.archives import in_store
@@ -21,6 +23,7 @@ from penstock.catalog import (
     open_database,
     sqlite_url,
 )
+from penstock.cluster import ClusterOptions, NodeState, check_secret
 from penstock.errors import BadRequest, Exit
 from penstock.hooks import Courier, Receiver
 from penstock.jobs import Jobs, Worker
@@ -31,26 +34,36 @@ from penstock.remote import Remote, RemoteLimits
 from penstock.server import Services, build_app, run_server, run_worker
 from penstock.server.dashboard.password import told_login
 from penstock.server.logs import note, set_up_logging
+from penstock.server.serving import SERVING
 from penstock.settings import Settings
 from penstock.stores import Store, open_store
 from penstock.stores.s3.options import S3Options
 from penstock.uploads import Folder, UploadLimits, Uploads
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from penstock import doctor
+    from penstock import node as nodes
     from penstock import relay as relays
+    from penstock.cluster.cluster import Cluster
 
 _REMOTE_CONNECTIONS = 256
 """Of all ZIPs together; each takes a descriptor."""
+
+_ENDING = 5
+"""Seconds that a database may hang while a server ends."""
 
 
 def serve(settings: Settings) -> Exit:
     """Serve until a signal ends it; answers the exit code.
 
-    :raises BadRequest: the settings leave the jobs to nobody.
+    :raises BadRequest: the settings leave the jobs to nobody, or the cluster open to everybody.
     """
     if not settings.worker and settings.store.startswith("memory:"):
         raise BadRequest("a store in memory is seen by one process only: leave --no-worker out")
+    if _in_cluster(settings):
+        check_secret(settings.cluster_secret.get_secret_value(), settings.host)
     set_up_logging(settings)
     _allow_descriptors()
     asyncio.run(_serve(settings))
@@ -87,10 +100,20 @@ def _use_threads(most: int) -> None:
 async def _serve(settings: Settings) -> None:
     _use_threads(settings.io_threads)
     services = open_services(settings)
-    try:
-        await run_server(build_app(services), partial(_announce_server, settings))
-    finally:
-        await services.close()
+    with ExitStack() as ending:
+        try:
+            live = await _live_nodes(services.cluster)
+            app = build_app(services)
+            app.on_shutdown.insert(0, partial(_end_in_time, services, ending))
+            await run_server(app, partial(_announce_server, settings, live))
+        finally:
+            await services.close()
+
+
+async def _end_in_time(services: Services, ending: ExitStack, _app: object) -> None:
+    """From now on no database that hangs is waited for."""
+    if services.cluster is not None:
+        ending.enter_context(services.cluster.nodes.bounded(_ENDING))
 
 
 async def _work(settings: Settings) -> None:
@@ -110,15 +133,9 @@ def open_services(settings: Settings) -> Services:
     """
     settings.data.mkdir(parents=True, exist_ok=True)
     engine = open_database(_catalog_url(settings))
-    store = open_store(
-        _store_url(settings),
-        SqlChecksums(engine),
-        threads=settings.io_threads,
-        sha256=settings.sha256,
-        s3=s3_options(settings),
-        spool=settings.data / "spool",
-    )
     commits = GroupCommit(engine)
+    cluster = _open_cluster(settings, engine, commits) if _in_cluster(settings) else None
+    store: Store = cluster.store if cluster is not None else _open_store(settings, engine)
     courier = open_courier(settings, Outbox(engine, commits))
     ledger = Ledger(engine, commits, courier.outbox.record if courier is not None else None)
     remote = open_remote(settings)
@@ -138,7 +155,68 @@ def open_services(settings: Settings) -> Services:
         Pulls(jobs, uploads, store),
         Archives(jobs, store, archiver),
         courier=courier,
+        cluster=cluster,
     )
+
+
+def _open_store(settings: Settings, engine: "Engine") -> Store:
+    return open_store(
+        _store_url(settings),
+        SqlChecksums(engine),
+        threads=settings.io_threads,
+        sha256=settings.sha256,
+        s3=s3_options(settings),
+        spool=settings.data / "spool",
+    )
+
+
+def _in_cluster(settings: Settings) -> bool:
+    """Whether the files are on storage nodes.
+
+    :raises BadRequest: the URL of the store says more than that.
+    """
+    if not settings.store.startswith("cluster:"):
+        return False
+    if settings.store not in ("cluster:", "cluster://", "cluster:///"):
+        raise BadRequest("nothing stands behind cluster://: storage nodes announce themselves")
+    return True
+
+
+def _open_cluster(settings: Settings, engine: "Engine", commits: GroupCommit) -> "Cluster":
+    from penstock.cluster.cluster import open_cluster  # costs a start what only a cluster needs
+
+    check_secret(settings.cluster_secret.get_secret_value(), "localhost")
+    return open_cluster(
+        engine,
+        commits,
+        cluster_options(settings),
+        settings.data / "spool",
+        settings.io_threads,
+        settings.sha256,
+    )
+
+
+def cluster_options(settings: Settings) -> ClusterOptions:
+    """How a cluster is to be used, if the files are in one."""
+    return ClusterOptions(
+        secret=settings.cluster_secret.get_secret_value(),
+        replicas=settings.cluster_replicas,
+        parts=settings.cluster_parts,
+        part_size=settings.cluster_part_size,
+        least_part=settings.cluster_least_part,
+        min_nodes=settings.cluster_min_nodes,
+        dead_after=settings.cluster_dead_after,
+        grace=settings.cluster_grace,
+        upkeep_rate=settings.cluster_upkeep_rate,
+        scrub_every=settings.cluster_scrub_every,
+        memory=settings.cluster_memory,
+    )
+
+
+async def _live_nodes(cluster: "Cluster | None") -> int:
+    """How many storage nodes take parts, if there is a cluster."""
+    nodes = [] if cluster is None else await cluster.members.all()
+    return sum(node.state is NodeState.LIVE for node in nodes)
 
 
 def _catalog_url(settings: Settings) -> str:
@@ -188,6 +266,7 @@ def examination(settings: Settings) -> "doctor.Examination":
             s3=replace(s3_options(settings), tries=2),
             spool=settings.data / "spool",
         ),
+        cluster_options(settings) if _in_cluster(settings) else None,
     )
 
 
@@ -293,11 +372,51 @@ async def _relay(options: "relays.Options") -> None:
             _say(f"{incomplete} incomplete; start the relay again to go on with what came")
 
 
-def _announce_server(settings: Settings, url: str) -> None:
+def node(options: "nodes.Options") -> Exit:
+    """Keep parts of a cluster's files until a signal ends it; answers the exit code.
+
+    :raises BadRequest: an option is none; the text says which.
+    :raises Busy: another node works in the folder.
+    """
+    set_up_logging(options)
+    _allow_descriptors()
+    asyncio.run(_node(options))
+    return Exit.OK
+
+
+async def _node(options: "nodes.Options") -> None:
+    from penstock import node as nodes  # the server has no need of it
+
+    _use_threads(16)
+    opened = await nodes.open_node(options)
+    try:
+        app = nodes.build_node(options, opened)
+        announcing = nodes.Announcing(options, opened, app[SERVING].traffic)
+        try:
+            await run_server(app, partial(_announce_node, opened.id, announcing))
+        finally:
+            await announcing.close()
+    finally:
+        await opened.close()
+
+
+def _announce_node(identity: str, announcing: "nodes.Announcing", url: str) -> None:
+    _announce(url)
+    _say(f"Node {identity}")
+    announcing.start(urlsplit(url).port or 0)
+
+
+def _announce_server(settings: Settings, live_nodes: int, url: str) -> None:
     _announce(url)
     if settings.store:  # which another program's variables may have named
         _say(f"Files are kept in {settings.store}")
     _say(f"Dashboard: {url}/dashboard, {told_login(settings)}")
+    if _in_cluster(settings) and live_nodes < (needed := settings.cluster_min_nodes):
+        note("waiting for nodes", live=live_nodes, needed=needed)
+        _say(
+            f"{live_nodes} of {needed} storage nodes are live: nothing is stored before they all "
+            f"announced themselves to {url}"
+        )
 
 
 def _announce(url: str) -> None:

@@ -52,7 +52,7 @@ def test_help_of_a_client_command_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("serve", "worker", "relay", "put", "get", "ls", "rm", "zip"),
+        *("serve", "worker", "relay", "node", "put", "get", "ls", "rm", "zip"),
         *("pull", "pulls", "jobs", "completion"),
     ],
 )

@@ -11,9 +11,10 @@ from penstock.client import Client
 def test_exported_names() -> None:
     assert penstock.client.__all__ == [
         *("ArchiveInfo", "ArchivePlan", "Archives"),
-        *("Client", "Done", "FileInfo", "JobInfo", "Jobs", "Lane", "LogLine"),
+        *("Client", "ClusterInfo", "Done", "FileInfo", "FileService"),
+        *("JobInfo", "Jobs", "Lane", "LogLine", "NodeInfo", "Nodes"),
         *("Page", "Progress", "PullInfo", "Pulls"),
-        *("RemoteUrl", "StoreUsage", "Transfer", "ZipInfo"),
+        *("RemoteUrl", "ServedFile", "StoreUsage", "Transfer", "ZipInfo"),
     ]
 
 

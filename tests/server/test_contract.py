@@ -1,5 +1,6 @@
 """The server and ``openapi.yaml`` tell one story."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +57,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     assert running.stop() == 0
 
 
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server whose files are in a cluster."""
+    folder = tmp_path_factory.mktemp("gateway")
+    running = RunningServer(folder / "data", store="cluster://")
+    yield running
+    assert running.stop() == 0
+
+
 LOGIN = "Basic YWRtaW46b2YtdGhlLWNvbnRyYWN0"
 """Of ``admin`` with the password above. Made-up ones come too: a check tries them."""
 
@@ -69,12 +79,25 @@ SCHEMA = schemathesis.openapi.from_path(CONTRACT)
 ENDLESS = {("GET", "/v1/jobs/events")}
 OPERATIONS = {f"{method} {path}": (method, path) for method, path in sorted(documented() - ENDLESS)}
 
+OF_NODES = re.compile(" (/live|/v1/nodes)")
+
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_no_request_gets_an_answer_the_contract_does_not_know(
     server: RunningServer, operation: str
 ) -> None:
-    method, path = OPERATIONS[operation]
+    check_answers(server, *OPERATIONS[operation])
+
+
+@pytest.mark.parametrize("operation", [name for name in OPERATIONS if OF_NODES.search(name)])
+def test_neither_does_one_that_asks_for_nodes_where_there_are_some(
+    gateway: RunningServer, operation: str
+) -> None:
+    check_answers(gateway, *OPERATIONS[operation])
+
+
+def check_answers(server: RunningServer, method: str, path: str) -> None:
+    """Send requests of one operation."""
 
     @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=SCHEMA[path][method].as_strategy())

@@ -1,4 +1,4 @@
-"""``POST /upload`` answers as the file service of s3testcase does, but for its faults."""
+"""``/upload`` and ``/files`` answer as the file service of s3testcase does, but for its faults."""
 
 import asyncio
 import io
@@ -9,7 +9,9 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
+from penstock.errors import Busy
 from penstock.server.compat import file_service
+from penstock.stores import LocalStore
 from tests.eventually import eventually
 from tests.server.conftest import Api, StartApi
 from tests.server.programs import curl
@@ -239,3 +241,226 @@ async def test_only_post_uploads(api: Api, method: str) -> None:
 
     assert response.status == 405
     assert response.headers["Allow"] == "POST"
+
+
+async def speak(api: Api, *lines: str, body: bytes = b"") -> tuple[str, bytes]:
+    """The answer to a request of these very lines."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode() + body)
+    answer = await reader.read()
+    writer.close()
+    told, _, came = answer.partition(b"\r\n\r\n")
+    return told.decode(), came
+
+
+async def fetch(api: Api, target: str) -> tuple[str, bytes]:
+    """``GET /files/`` and ``target`` to the letter, as no client would mend it."""
+    return await speak(api, f"GET /files/{target} HTTP/1.1", "Host: x")
+
+
+async def test_the_services_own_client_gets_what_it_expects(api: Api) -> None:
+    """Vector S4-a: the requests that it sends, to the letter."""
+    data = random.Random(4).randbytes(5_000_003)
+    common = ("Host: 127.0.0.1:8100", "User-Agent: Go-http-client/1.1")
+
+    put, nothing = await speak(
+        api, "POST /upload HTTP/1.1", *common, f"Content-Length: {len(data)}",
+        "Content-Type: application/octet-stream", "X-File-Name: a v1+.mp4",
+        "Accept-Encoding: gzip", body=data,
+    )  # fmt: skip
+    got, came = await speak(
+        api, "GET /files/a+v1%2B.mp4 HTTP/1.1", *common, "Accept-Encoding: gzip"
+    )
+
+    assert put.startswith("HTTP/1.1 200 ")
+    assert "\r\nContent-Length: 0\r\n" in put
+    assert nothing == b""
+    assert got.startswith("HTTP/1.1 200 ")
+    assert "\r\nContent-Length: 5000003\r\n" in got
+    assert "\r\nContent-Type: application/octet-stream\r\n" in got
+    assert "Content-Encoding" not in got
+    assert came == data
+
+
+async def test_curl_downloads_what_was_uploaded(api: Api) -> None:
+    await upload(api, "v1.mp4", Content_Type="video/mp4")
+
+    head, body = await curl(f"http://127.0.0.1:{api.port}/files/v1.mp4")
+
+    assert head.startswith("HTTP/1.1 200 ")
+    assert f"\nContent-Length: {len(DATA)}\n" in head
+    assert "\nContent-Type: video/mp4\n" in head
+    assert '\nContent-Disposition: attachment; filename="v1.mp4"\n' in head
+    assert f"\nRepr-Digest: {sha256_field(DATA)}\n" in head
+    assert body == DATA
+
+
+async def test_a_download_without_a_known_type_is_octets(api: Api) -> None:
+    await upload(api, "noise")
+
+    response, _ = await api.call("GET", "/files/noise")
+
+    assert response.headers["Content-Type"] == "application/octet-stream"
+
+
+async def test_a_download_is_never_coded(api: Api) -> None:
+    text = b"the same line again\n" * 5000
+    await upload(api, "a.txt", text)
+
+    response, body = await api.call("GET", "/files/a.txt", Accept_Encoding="gzip")
+
+    assert "Content-Encoding" not in response.headers
+    assert response.headers["Content-Length"] == str(len(text))
+    assert body == text
+
+
+async def test_a_file_of_no_bytes_comes_back(api: Api) -> None:
+    await upload(api, "empty", b"")
+
+    response, body = await api.call("GET", "/files/empty")
+
+    assert (response.status, response.headers["Content-Length"], body) == (200, "0", b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("docs/a.bin", "docs/a.bin"),
+        ("docs/a.bin", "docs%2Fa.bin"),
+        ("a b.txt", "a%20b.txt"),
+        ("a b.txt", "a+b.txt"),
+        ("a+b.txt", "a%2Bb.txt"),
+        ("a+b.txt", "a+b.txt"),
+        ("a+b c.txt", "a%2Bb+c.txt"),
+        ("100%.txt", "100%25.txt"),
+        ("100%.txt", "100%.txt"),
+        ("50%zz", "50%zz"),
+        ("a%20b.txt", "a%2520b.txt"),
+        ('say "hi".txt', "say%20%22hi%22.txt"),
+        ("Отчёт/жук.txt", quote("Отчёт/жук.txt", safe="")),
+        ("Отчёт/жук.txt", quote("Отчёт/жук.txt".encode("cp1251"))),
+        ("Отчёт жук.txt", quote("Отчёт жук.txt".encode("cp1251")).replace("%20", "+")),
+        ("a?b#c.txt", "a%3Fb%23c.txt"),
+    ],
+)
+async def test_a_name_is_found_however_it_is_written(api: Api, name: str, target: str) -> None:
+    await api.put(quote(name, safe=""), name.encode())
+
+    head, body = await fetch(api, target)
+
+    assert head.startswith("HTTP/1.1 200 ")
+    assert body == name.encode()
+
+
+async def test_a_plus_is_a_plus_before_it_is_a_space(api: Api) -> None:
+    await api.put("a%2Bb", b"plus")
+    await api.put("a%20b", b"space")
+
+    assert await api.get("/files/a+b") == b"plus"
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("docs/a.txt", 'attachment; filename="a.txt"'),
+        ('a"b\\.txt', "attachment; filename=\"a_b_.txt\"; filename*=UTF-8''a%22b%5C.txt"),
+        ("жук.txt", "attachment; filename=\"___.txt\"; filename*=UTF-8''%D0%B6%D1%83%D0%BA.txt"),
+        ("100%.txt", "attachment; filename=\"100_.txt\"; filename*=UTF-8''100%25.txt"),
+    ],
+)
+async def test_no_name_breaks_the_field_that_tells_it(api: Api, name: str, field: str) -> None:
+    await api.put(quote(name, safe=""), b"x")
+
+    response, _ = await api.call("GET", f"/files/{quote(name)}")
+
+    assert response.headers["Content-Disposition"] == field
+
+
+async def test_head_and_ranges_and_conditions_work_too(api: Api) -> None:
+    await upload(api, "a")
+    path = "/files/a"
+
+    head, nothing = await api.call("HEAD", path)
+    part, bytes_of_it = await api.call("GET", path, Range="bytes=100-299")
+    known, _ = await api.call("GET", path, If_None_Match=head.headers["ETag"])
+    other, _ = await api.call("GET", path, If_Match='"other"')
+    beyond, _ = await api.call("GET", path, Range="bytes=9000000-")
+
+    assert (head.status, head.headers["Content-Length"], nothing) == (200, str(len(DATA)), b"")
+    assert (part.status, bytes_of_it) == (206, DATA[100:300])
+    assert part.headers["Content-Range"] == f"bytes 100-299/{len(DATA)}"
+    assert (known.status, other.status, beyond.status) == (304, 412, 416)
+    assert beyond.headers["Content-Range"] == f"bytes */{len(DATA)}"
+
+
+async def test_a_digest_that_is_not_known_is_worked_out_for_who_wants_it(
+    start_api: StartApi,
+) -> None:
+    api = await start_api(sha256=False)
+    await upload(api, "a")
+
+    unknown, _ = await api.call("HEAD", "/files/a")
+    wanted, _ = await api.call("HEAD", "/files/a", Want_Repr_Digest="sha-256=10")
+
+    assert "Repr-Digest" not in unknown.headers
+    assert wanted.headers["Repr-Digest"] == sha256_field(DATA)
+
+
+@pytest.mark.parametrize(
+    "target", ["missing", "a/b", "", "..%2Fa", "a%2F%2Fb", "%00", "a%0Ab", ".penstock/tmp/a"]
+)
+async def test_what_is_not_there_is_404_without_a_body(api: Api, target: str) -> None:
+    await upload(api, "a")
+
+    head, body = await fetch(api, target)
+
+    assert head.startswith("HTTP/1.1 404 ")
+    assert "\r\nContent-Length: 0\r\n" in head
+    assert body == b""
+
+
+async def test_a_name_of_no_encoding_is_told(api: Api) -> None:
+    head, body = await fetch(api, "%98")  # neither UTF-8 nor Windows-1251
+
+    assert head.startswith("HTTP/1.1 400 ")
+    assert "\r\nContent-Type: text/plain; charset=utf-8\r\n" in head
+    assert body == b"bad encoding of filename\n"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+async def test_other_methods_are_405_without_a_body(api: Api, method: str) -> None:
+    await upload(api, "a")
+
+    response, body = await api.call(method, "/files/a")
+
+    assert (response.status, body) == (405, b"")
+    assert set(response.headers["Allow"].split(",")) == {"GET", "HEAD"}
+
+
+def _cannot(*arguments: object, **options: object) -> None:
+    raise Busy("3 of 6 storage nodes are live; start the others", retry_after=5)
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/upload"), ("GET", "/files/a")])
+async def test_a_store_that_cannot_is_503_with_its_reason(
+    api: Api, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    for ability in ("write", "open_cached"):
+        monkeypatch.setattr(LocalStore, ability, _cannot)
+
+    response, body = await api.call(method, path, X_File_Name="a")
+
+    assert response.status == 503
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert response.headers["Retry-After"] == "5"
+    assert body == b"3 of 6 storage nodes are live; start the others\n"
+
+
+async def test_who_accepts_problems_by_name_gets_them(api: Api) -> None:
+    accept = {"Accept": "application/problem+json"}
+
+    missing, _ = await api.call("GET", "/files/a", **accept)
+    wrong, _ = await upload(api, "a", b"other", Repr_Digest=sha256_field(DATA), **accept)
+
+    assert (missing.status, (await missing.json())["code"]) == (404, "not-found")
+    assert (wrong.status, (await wrong.json())["code"]) == (400, "digest-mismatch")

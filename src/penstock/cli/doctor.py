@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from penstock.doctor import Examination, Finding
 
 _NAMES = ("data", "store", "catalog")
+_PREFIXES = ("s3_", "cluster_")
 
 
 def _doctor(*, json: bool, **given: Any) -> Exit:
@@ -56,13 +57,14 @@ def _emit(kind: str, **members: object) -> None:
 command = click.Command(
     "doctor",
     params=[
-        *options_of(n for n in Settings.model_fields if n in _NAMES or n.startswith("s3_")),
+        *options_of(n for n in Settings.model_fields if n in _NAMES or n.startswith(_PREFIXES)),
         click.Option(["--json"], is_flag=True, help="Print one JSON object per line."),
     ],
     callback=_doctor,
     short_help="Look over what the server's settings name.",
     help="Look over what the settings of the server name, without starting one: the folder of its "
-    "data, the catalog, the store and, in S3, what the server there can do. Each line is ok, "
+    "data, the catalog, the store and, in S3, what the server there can do, or in a cluster, how "
+    "each storage node stands. Each line is ok, "
     "absent (what something cannot do, and what is done instead), warning or broken.\n\n"
     "Small files are written to the store and removed again; nothing else is changed. The "
     "options are those of serve, and are taken from the same places.",

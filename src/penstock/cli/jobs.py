@@ -1,16 +1,17 @@
 """``penstock jobs`` and the commands below it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import click
 
+from penstock.cli.each import each
 from penstock.cli.execute import execute
 from penstock.cli.options import Options, client_command, exit_codes
 from penstock.cli.render import Render, make_render
 from penstock.cli.tally import Tally
-from penstock.errors import Exit, PenstockError
+from penstock.errors import Exit
 
 if TYPE_CHECKING:
     from penstock.client import Client
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 _CODES = (Exit.NOT_FOUND, Exit.TEMPORARY, Exit.REFUSED)
 _STATES = ("waiting", "running", "done", "failed", "cancelled")
 
-Step = Callable[["Client", str, Render], Awaitable[None]]
 _ids = click.argument("ids", metavar="ID...", nargs=-1, required=True)
 _names = click.argument("names", metavar="LANE...", nargs=-1, required=True)
 
@@ -50,7 +50,7 @@ def show(ids: Sequence[str], options: Options) -> Exit:
     async def step(client: "Client", identity: str, render: Render) -> None:
         render.job(await client.jobs.get(identity), long=True)
 
-    return _each(ids, step, options)
+    return each("jobs", ids, step, options)
 
 
 @client_command("Print the log of a job.", Exit.NOT_FOUND, Exit.TEMPORARY)
@@ -81,7 +81,7 @@ def cancel(ids: Sequence[str], options: Options) -> Exit:
     async def step(client: "Client", identity: str, render: Render) -> None:
         render.job(await client.jobs.cancel(identity))
 
-    return _each(ids, step, options)
+    return each("jobs", ids, step, options)
 
 
 @client_command("Try jobs again.", Exit.PARTIAL, *_CODES)
@@ -92,7 +92,7 @@ def retry(ids: Sequence[str], options: Options) -> Exit:
     async def step(client: "Client", identity: str, render: Render) -> None:
         render.job(await client.jobs.retry(identity))
 
-    return _each(ids, step, options)
+    return each("jobs", ids, step, options)
 
 
 @client_command("List lanes.", Exit.TEMPORARY)
@@ -117,7 +117,7 @@ def pause(names: Sequence[str], options: Options) -> Exit:
     async def step(client: "Client", name: str, render: Render) -> None:
         render.lane(await client.jobs.pause(name))
 
-    return _each(names, step, options)
+    return each("jobs", names, step, options)
 
 
 @client_command("Let the jobs of paused lanes go.", Exit.PARTIAL, *_CODES)
@@ -128,28 +128,11 @@ def resume(names: Sequence[str], options: Options) -> Exit:
     async def step(client: "Client", name: str, render: Render) -> None:
         render.lane(await client.jobs.resume(name))
 
-    return _each(names, step, options)
+    return each("jobs", names, step, options)
 
 
 def _begin(options: Options) -> tuple[Render, Tally]:
     return make_render(json=options.json, quiet=options.quiet), Tally("jobs")
-
-
-def _each(subjects: Sequence[str], step: Step, options: Options) -> Exit:
-    """Take the step for each; what one of them meets does not keep the others from it."""
-    render, tally = _begin(options)
-
-    async def work() -> None:
-        async with options.client() as client:
-            for subject in subjects:
-                try:
-                    await step(client, subject, render)
-                except PenstockError as error:
-                    tally.fail(render.failed(error, **({"id": subject} if subjects[1:] else {})))
-                else:
-                    tally.add_size(0)
-
-    return execute(render, tally, work())
 
 
 async def _tell_log(client: "Client", identity: str, told: int, render: Render) -> int:

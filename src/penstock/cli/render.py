@@ -1,15 +1,16 @@
 """What people and programs read: the only place that knows human and JSON lines.
 
 Results go to standard output, errors of the human form to standard error. The JSON form is one
-object per line with a ``message_type``: ``stored``, ``fetched``, ``file``, ``folder``,
-``removed``, ``zip``, ``pull``, ``archive``, ``archive_plan``, ``job``, ``lane``, ``line``,
-``error`` and at the end ``summary``; errors are among the results.
+object per line with a ``message_type``: ``stored``, ``fetched``, ``uploaded``, ``downloaded``,
+``file``, ``folder``, ``removed``, ``zip``, ``pull``, ``archive``, ``archive_plan``, ``job``,
+``lane``, ``line``, ``node``, ``cluster``, ``error`` and at the end ``summary``; errors are among
+the results.
 """
 
 import json as json_format
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from penstock.client import (
         ArchiveInfo,
         ArchivePlan,
+        ClusterInfo,
         Done,
         FileInfo,
         JobInfo,
         Lane,
         LogLine,
+        NodeInfo,
         PullInfo,
+        ServedFile,
         StoreUsage,
         ZipInfo,
     )
@@ -46,6 +50,18 @@ class Render(Protocol):
     def removed(self, key: str) -> None: ...
 
     def zipped(self, info: "ZipInfo", target: str) -> None: ...
+
+    def uploading(self, file: "ServedFile", url: str) -> None:
+        """It is about to be sent to ``url``."""
+
+    def uploaded(self, file: "ServedFile", seconds: float) -> None: ...
+
+    def downloading(self, url: str) -> None: ...
+
+    def answered(self, seconds: float) -> None:
+        """The bytes of a download begin to come."""
+
+    def downloaded(self, file: "ServedFile", target: str, seconds: float) -> None: ...
 
     def pull(self, pull: "PullInfo") -> None: ...
 
@@ -78,6 +94,11 @@ class Render(Protocol):
 
     def line(self, line: "LogLine") -> None:
         """A line of a job's log."""
+
+    def cluster(self, cluster: "ClusterInfo") -> None:
+        """Its nodes, and how it stands."""
+
+    def node(self, node: "NodeInfo") -> None: ...
 
     def missing(self, name: str, reason: str) -> Exit:
         """A member that a ZIP lacks; answers the exit code."""
@@ -129,6 +150,36 @@ class HumanLines:
         self._say(f"{printable(target)}  {size}  {_files(info.entries)}")
         for key, name in info.renamed:
             self._say(f"  {printable(key)} is named {printable(name)} in it")
+
+    def uploading(self, file: "ServedFile", url: str) -> None:
+        self._say(f"Uploading file: {printable(file.name)}")
+        self._served(file)
+        self._say(f"Sending request to {url}")
+
+    def uploaded(self, file: "ServedFile", seconds: float) -> None:
+        self._moved(file, "uploaded", seconds)
+
+    def downloading(self, url: str) -> None:
+        self._say(f"Downloading file from {url}")
+
+    def answered(self, seconds: float) -> None:
+        self._say(f"Response received after {_elapsed(seconds)}")
+
+    def downloaded(self, file: "ServedFile", target: str, seconds: float) -> None:
+        self._say(f"Downloaded file: {printable(file.name)}")
+        self._served(file)
+        self._moved(file, "downloaded", seconds)
+
+    def _served(self, file: "ServedFile") -> None:
+        self._say(f"Size: {file.size:,} bytes")
+        self._say(f"Content-Type: {printable(file.content_type)}")
+        self._say(f"SHA256: {file.sha256}")
+
+    def _moved(self, file: "ServedFile", how: str, seconds: float) -> None:
+        name = printable(file.name)
+        self._say(f"File {name} {how} successfully (elapsed: {_elapsed(seconds)})")
+        if not file.verified and not self._quiet:
+            _remark("the server tells no digest of it: nothing shows that the bytes are the same")
 
     def pull(self, pull: "PullInfo") -> None:
         standing = _standing(pull, pull.received, pull.size)
@@ -225,6 +276,18 @@ class HumanLines:
     def line(self, line: "LogLine") -> None:
         self._say(f"{_when(line.at)}  {printable(line.text)}")
 
+    def cluster(self, cluster: "ClusterInfo") -> None:
+        for line in _table(_NODE_COLUMNS, [_node_cells(node) for node in cluster.nodes]):
+            self._say(line)
+        needed = f" of {cluster.min_nodes:,} needed" if cluster.live < cluster.min_nodes else ""
+        copies = "1 copy" if cluster.replicas == 1 else f"{cluster.replicas:,} copies"
+        self._say(f"{cluster.live:,}{needed} live, {copies} of each part")
+        if cluster.removing:
+            self._say(f"{_files(cluster.removing)} to be removed from the nodes")
+
+    def node(self, node: "NodeInfo") -> None:
+        self._say("  ".join(_node_cells(node)))
+
     def missing(self, name: str, reason: str) -> Exit:
         _complain(f"not in the ZIP: {name}: {reason}" if name else reason)
         return Exit.PARTIAL
@@ -287,6 +350,21 @@ class JsonLines:
     def zipped(self, info: "ZipInfo", target: str) -> None:
         _emit("zip", target=target, **info.to_json())
 
+    def uploading(self, file: "ServedFile", url: str) -> None:
+        pass
+
+    def uploaded(self, file: "ServedFile", seconds: float) -> None:
+        _emit("uploaded", **file.to_json(), seconds=round(seconds, 3))
+
+    def downloading(self, url: str) -> None:
+        pass
+
+    def answered(self, seconds: float) -> None:
+        pass
+
+    def downloaded(self, file: "ServedFile", target: str, seconds: float) -> None:
+        _emit("downloaded", target=target, **file.to_json(), seconds=round(seconds, 3))
+
     def pull(self, pull: "PullInfo") -> None:
         _emit("pull", **pull.to_json())
 
@@ -322,6 +400,15 @@ class JsonLines:
 
     def line(self, line: "LogLine") -> None:
         _emit("line", **line.to_json())
+
+    def cluster(self, cluster: "ClusterInfo") -> None:
+        told = cluster.to_json()
+        for node in told.pop("nodes"):
+            _emit("node", **node)
+        _emit("cluster", **told)
+
+    def node(self, node: "NodeInfo") -> None:
+        _emit("node", **node.to_json())
 
     def missing(self, name: str, reason: str) -> Exit:
         exit_code = int(Exit.PARTIAL)
@@ -414,8 +501,42 @@ def _standing(one: "PullInfo | ArchiveInfo | JobInfo", done: int, size: int | No
     return f"{state}  {printable(one.error.detail)}" if one.error is not None else state
 
 
+_NODE_COLUMNS = ("id", "state", "parts", "used", "free", "heard of", "address")
+
+
+def _node_cells(node: "NodeInfo") -> tuple[str, ...]:
+    empties = node.draining and node.state != "draining"  # silent, so its state says that
+    return (
+        printable(node.id),
+        printable(node.state) + (", draining" if empties else ""),
+        f"{node.parts:,}",
+        human_size(node.used),
+        f"{human_size(node.free)} of {human_size(node.capacity)}",
+        f"{max(0.0, node.silent):,.0f} s ago",
+        printable(node.address),
+    )
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Lines in columns; none without rows."""
+    lines = [heads, *rows] if rows else []
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+
+
 def _when(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _elapsed(seconds: float) -> str:
+    """``624ms``, ``3.98s``, ``2m1.5s``."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    minutes, rest = divmod(round(seconds, 2), 60)
+    shown = f"{rest:.2f}".rstrip("0").rstrip(".")
+    return f"{minutes:.0f}m{shown}s" if minutes else f"{shown}s"
 
 
 def _passing(usage: "StoreUsage") -> str:

@@ -12,6 +12,9 @@ from penstock.settings import Settings
 _METAVARS = {
     "timeout": "SECONDS",
     "expiry": "SECONDS",
+    "after": "SECONDS",
+    "every": "SECONDS",
+    "grace": "SECONDS",
     "body": "BYTES",
     "data": "DIR",
     "store": "URL",

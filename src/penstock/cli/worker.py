@@ -10,7 +10,9 @@ from penstock.errors import Exit
 from penstock.settings import Settings
 
 _NAMES = {"data", "store", "catalog", "pulls", "max_body", "max_zip_entries", "sha256"}
-_PREFIXES = ("archive", "remote_", "s3_", "max_upload", "upload_", "hooks_", "io_", "log_")
+_PREFIXES = (
+    *("archive", "remote_", "s3_", "cluster_", "max_upload", "upload_", "hooks_", "io_", "log_"),
+)
 
 
 def _work(**given: Any) -> Exit:

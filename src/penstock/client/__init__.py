@@ -2,7 +2,9 @@
 
 from penstock.client.answers import FileInfo, Page, ZipInfo
 from penstock.client.archives import ArchiveInfo, ArchivePlan, Archives, StoreUsage
+from penstock.client.file_service import FileService, ServedFile
 from penstock.client.jobs import JobInfo, Jobs, Lane, LogLine
+from penstock.client.nodes import ClusterInfo, NodeInfo, Nodes
 from penstock.client.progress import Progress
 from penstock.client.pulls import PullInfo, Pulls
 from penstock.client.selection import RemoteUrl
@@ -14,17 +16,22 @@ __all__ = [
     "ArchivePlan",
     "Archives",
     "Client",
+    "ClusterInfo",
     "Done",
     "FileInfo",
+    "FileService",
     "JobInfo",
     "Jobs",
     "Lane",
     "LogLine",
+    "NodeInfo",
+    "Nodes",
     "Page",
     "Progress",
     "PullInfo",
     "Pulls",
     "RemoteUrl",
+    "ServedFile",
     "StoreUsage",
     "Transfer",
     "ZipInfo",

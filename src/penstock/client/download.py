@@ -104,6 +104,8 @@ class Download:
         self._head: asyncio.Future[Head] = asyncio.get_running_loop().create_future()
         self.headers: Mapping[str, str] = NO_HEADERS
         """Those of the last answer."""
+        self.verified = False
+        """Whether the bytes were held against a digest."""
 
     @classmethod
     async def open(
@@ -374,6 +376,7 @@ class Download:
                 f"the bytes that came from {self._origin.name} are not the right ones; "
                 "run the command again"
             )
+        self.verified = version.has_digest or self._sha256 is not None
         await self._part.commit()
         return digester
 

@@ -8,10 +8,12 @@ from penstock.client.address import NO_HEADERS
 from penstock.client.answers import FileInfo, Page, ZipInfo
 from penstock.client.archives import ArchiveInfo, Archives, Link
 from penstock.client.file_reader import Path
+from penstock.client.file_service import FileService
 from penstock.client.following import follow
 from penstock.client.get import download, get
 from penstock.client.http import Http, check_server
 from penstock.client.jobs import Jobs
+from penstock.client.nodes import Nodes
 from penstock.client.progress import Progress, no_progress
 from penstock.client.pulls import Pulls
 from penstock.client.put import put
@@ -257,6 +259,16 @@ class Client:
     def jobs(self) -> Jobs:
         """All work of the server in the background: list, watch, cancel, retry, pause lanes."""
         return Jobs(self._http)
+
+    @property
+    def nodes(self) -> Nodes:
+        """Storage nodes, if the server's files are in a cluster: list, drain, scrub, remove."""
+        return Nodes(self._http)
+
+    @property
+    def file_service(self) -> FileService:
+        """The routes of s3testcase's file service: upload and download."""
+        return FileService(self._http)
 
     @property
     def pulls(self) -> Pulls:

@@ -9,7 +9,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from penstock.catalog.looking import folder_of, look_at, shown
+from penstock.cluster import ClusterOptions
 from penstock.doctor.findings import Finding, Findings, broken, clock, ok, warning
+from penstock.doctor.on_cluster import look_at_cluster
 from penstock.doctor.on_s3 import look_at_s3
 from penstock.errors import PenstockError
 from penstock.stores.interface import Store
@@ -22,12 +24,14 @@ _LITTLE = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """``store`` is opened by ``open_store`` (blocking), unless its folder is not there yet."""
+    """``store`` is opened by ``open_store`` (blocking), unless its folder is not there yet, or it
+    is in a ``cluster``."""
 
     data: Path
     store: str
     catalog: str
     open_store: Callable[[], Store]
+    cluster: ClusterOptions | None = None
 
     async def findings(self) -> Findings:
         """One after the other; what is wrong is among them, and raises nothing."""
@@ -42,6 +46,11 @@ class Examination:
     async def _store(self) -> Findings:
         local = _local_folder(self.store)
         yield ok("store", self.store)
+        if self.cluster is not None:
+            async with aclosing(look_at_cluster(self.catalog, self.cluster)) as found:
+                async for one in found:
+                    yield one
+            return
         if local is not None and not await in_thread(os.path.exists, local):
             yield await in_thread(_folder, local)
             return

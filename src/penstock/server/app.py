@@ -7,6 +7,8 @@ from aiohttp import web
 
 from penstock.server import files, forms, health, middleware, pages, zips
 from penstock.server.archives import routes as archives
+from penstock.server.cluster import routes as nodes
+from penstock.server.cluster.live import live
 from penstock.server.compat import (
     file_service,
     file_streaming,
@@ -29,7 +31,8 @@ from penstock.server.uploads import routes as uploads
 
 def build_app(services: Services) -> web.Application:
     """The aiohttp application that serves ``services``."""
-    app = web.Application(middlewares=[middleware.observe, middleware.errors])
+    quiet = file_service.refuse_quietly
+    app = web.Application(middlewares=[middleware.observe, middleware.errors, quiet])
     app[SERVICES] = services
     app[SERVING] = Serving(services.settings, services.traffic)
     app[STREAMS] = Streams()
@@ -40,6 +43,7 @@ def build_app(services: Services) -> web.Application:
     app.on_response_prepare.append(uploads.mark)
     app.cleanup_ctx.append(_delivering_hooks)
     app.cleanup_ctx.append(_sweeping_uploads)
+    app.cleanup_ctx.append(_keeping_cluster)
     add = partial(app.router.add_route, expect_handler=expect_later)
     get = partial(app.router.add_get, allow_head=True, expect_handler=expect_later)
     key = "/v1/files/{key:(?s:.*)}"
@@ -74,6 +78,11 @@ def build_app(services: Services) -> web.Application:
     add("POST", "/v1/jobs/{id}/retry", jobs.retry_job)
     get("/v1/lanes", jobs.list_lanes)
     add("PUT", "/v1/lanes/{name}", jobs.change_lane)
+    get("/v1/nodes", nodes.list_nodes)
+    add("POST", "/v1/nodes/{id}/drain", nodes.drain_node)
+    add("POST", "/v1/nodes/{id}/scrub", nodes.scrub_node)
+    add("DELETE", "/v1/nodes/{id}", nodes.remove_node)
+    add("POST", "/live", live)
     add("POST", "/v1/archives", archives.begin_archive)
     add("POST", "/v1/archives/plan", archives.plan_archive)
     get("/v1/archives", archives.list_archives)
@@ -97,6 +106,7 @@ def build_app(services: Services) -> web.Application:
         add(method, "/stream-upload", file_streaming.stream_upload)
         add(method, "/file-upload", file_streaming.file_upload)
     add("POST", "/upload", file_service.upload)
+    get("/files/{name:(?s:.*)}", file_service.download)
     get("/download/{name}", file_upload.download)
     add("POST", "/create-job", stream_vault.create_job)
     get("/job/{id:.*}", stream_vault.job_details)
@@ -136,3 +146,13 @@ async def _sweeping_uploads(app: web.Application) -> AsyncIterator[None]:
     sweeper.start()
     yield
     await sweeper.close()
+
+
+async def _keeping_cluster(app: web.Application) -> AsyncIterator[None]:
+    """Copies are kept and what nobody needs is removed as long as the application runs."""
+    cluster = app[SERVICES].cluster
+    if cluster is not None:
+        cluster.upkeep.start()
+    yield
+    if cluster is not None:
+        await cluster.upkeep.close()

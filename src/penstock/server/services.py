@@ -2,6 +2,7 @@
 
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -17,6 +18,9 @@ from penstock.settings import Settings
 from penstock.stores.interface import LocalFiles, Store
 from penstock.threads import in_thread
 from penstock.uploads import Uploads
+
+if TYPE_CHECKING:
+    from penstock.cluster.cluster import Cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,15 @@ class Services:
     """The store again if it can open files, which a request should not have to find out."""
     courier: Courier | None = None
     """Delivers webhooks while the application runs, if anybody is to be told."""
+    cluster: "Cluster | None" = None
+    """The store again if it is one over storage nodes, and what else there is of it."""
 
     async def close(self) -> None:
         """Free the store, then the catalog it records in."""
         await self.uploads.close()
         await self.remote.close()
+        if self.cluster is not None:
+            await self.cluster.close()
         await in_thread(self.sources.close)
         await self.store.close()
         await self.commits.close()

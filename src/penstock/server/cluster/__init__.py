@@ -1,0 +1,1 @@
+"""``/live`` and ``/v1/nodes``: the locator, where the files are in a cluster."""

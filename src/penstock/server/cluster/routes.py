@@ -1,0 +1,71 @@
+"""``/v1/nodes``: look at the storage nodes, empty them, have them read again, remove them."""
+
+import json
+from typing import Final
+
+from aiohttp import web
+
+from penstock.errors import BadRequest, UnsupportedMediaType
+from penstock.server.cluster.here import cluster_of
+from penstock.server.cluster.node_json import node_json, overview_json
+from penstock.server.receiving import small_body
+
+_MOST_BODY: Final = 1 << 10
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+async def list_nodes(request: web.Request) -> web.Response:
+    """``GET /v1/nodes``: all of them, and how the cluster stands."""
+    overview = await cluster_of(request).overview()
+    return web.json_response(overview_json(overview), headers=_NO_STORE)
+
+
+async def drain_node(request: web.Request) -> web.Response:
+    """``POST /v1/nodes/{id}/drain``: have its parts moved away, or let it take some again."""
+    cluster = cluster_of(request)
+    if request.content_type != "application/json":
+        raise UnsupportedMediaType(
+            'send {"draining": true} or {"draining": false} as application/json'
+        )
+    draining = _draining(await small_body(request, _MOST_BODY))
+    await cluster.drain(_identity(request), draining=draining)
+    return await _answer(request, 200)
+
+
+async def scrub_node(request: web.Request) -> web.Response:
+    """``POST /v1/nodes/{id}/scrub``: have everything on it read again, before its time."""
+    await cluster_of(request).scrub(_identity(request))
+    return await _answer(request, 202)
+
+
+async def remove_node(request: web.Request) -> web.Response:
+    """``DELETE /v1/nodes/{id}``: forget one that has nothing, or, by force, one that is lost."""
+    removed = await cluster_of(request).remove(_identity(request), force=_force(request))
+    return web.json_response(node_json(removed), headers=_NO_STORE)
+
+
+async def _answer(request: web.Request, status: int) -> web.Response:
+    standing = await cluster_of(request).standing(_identity(request))
+    return web.json_response(node_json(standing), status=status, headers=_NO_STORE)
+
+
+def _draining(body: bytes) -> bool:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    draining = document.get("draining") if isinstance(document, dict) else None
+    if not isinstance(draining, bool):
+        raise BadRequest('send {"draining": true} or {"draining": false}')
+    return draining
+
+
+def _force(request: web.Request) -> bool:
+    value = request.query.get("force", "false")
+    if value not in ("true", "false"):
+        raise BadRequest("force is true or false")
+    return value == "true"
+
+
+def _identity(request: web.Request) -> str:
+    return request.match_info["id"]
