@@ -1,10 +1,11 @@
 # make run     the server with everything embedded, on http://127.0.0.1:8080
+# make cluster a gateway, PostgreSQL and six storage nodes on this machine; PORT=8080
 # make test    everything that must hold before a change lands
 # make lint types unit     the parts of it
 # make bench   us and the peers in turn, CPU, wall time and memory as ratios
 # make docs    the API documentation's source checked
 .DEFAULT_GOAL := run
-.PHONY: run test lint types unit tools bench docs constraints clean
+.PHONY: run cluster test lint types unit tools bench docs constraints clean
 
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
@@ -13,6 +14,9 @@ BIN := $(VENV)/bin
 
 run: $(VENV)/.run
 	$(BIN)/penstock serve
+
+cluster: $(VENV)/.cluster
+	@$(BIN)/python deploy/cluster.py --port $(or $(PORT),8080)
 
 test: tools lint types unit
 
@@ -45,9 +49,13 @@ $(VENV)/.run: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet -c constraints.txt -e .
 	@touch $@
 
+$(VENV)/.cluster: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[postgres]'
+	@touch $@ $(VENV)/.run
+
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[all]' --group dev
-	@touch $@ $(VENV)/.run
+	@touch $@ $(VENV)/.run $(VENV)/.cluster
 
 constraints: $(VENV)/.dev
 	$(BIN)/pip install --quiet --upgrade --upgrade-strategy eager -e '.[all]' --group dev
