@@ -7,6 +7,7 @@
     python -m bench tus-kills --kills 200  what becomes of uploads when the server is killed
     python -m bench jobs                   what becomes of jobs when workers are killed and frozen
     python -m bench upload-crowd --uploads 5000 --seconds 60
+    python -m bench cluster --runs 3       storage nodes, a folder, parts in sequence
 
 Every benchmark starts its servers afresh, checks one answer of each by its hash, and then measures
 them in turn (A B C A B C …), so that a busy moment of the machine hits all alike. The client is
@@ -35,7 +36,7 @@ from pathlib import Path
 from pydantic import ByteSize, TypeAdapter
 
 from bench import crowd, flatness, jobs, kills, relay, table, takeover, upload_crowd
-from bench.cases import BENCHMARKS, archives
+from bench.cases import BENCHMARKS, archives, cluster
 from bench.corpus import Corpus
 from bench.effort import QUICK, Effort
 from bench.measure import machine
@@ -44,7 +45,7 @@ from bench.peers.server import PeerMissing
 # What is no comparison of rounds: each has a way of its own to run and to be told.
 _OTHERS = {
     room.NAME: room
-    for room in (takeover, kills, flatness, crowd, upload_crowd, jobs, relay, archives)
+    for room in (takeover, kills, flatness, crowd, upload_crowd, jobs, relay, archives, cluster)
 }
 NAMES = (*BENCHMARKS, *_OTHERS)
 RESULTS = Path(__file__).with_name("results")
@@ -54,6 +55,7 @@ _EFFORTS: tuple[tuple[str, type, str], ...] = (
     ("kills", int, "of each server in tus-kills; of workers in jobs, but no more than 19"),
     ("uploads", int, "at once in upload-crowd"),
     ("seconds", float, "that each of them takes"),
+    ("files", int, "of 100 KiB in cluster"),
 )
 _SIZES: TypeAdapter[ByteSize] = TypeAdapter(ByteSize)
 

@@ -66,14 +66,41 @@ def tus(job: Job, keep: int) -> int:
     return offset
 
 
-KINDS = {"fetch": fetch, "ranges": ranges, "coded": coded, "upload": upload, "tus": tus}
+def puts(job: Job, _keep: int) -> int:
+    """File after file, each of ``size`` bytes and to a path of its own, on one connection."""
+    with Connection(job["port"]) as connection:
+        for one in job["files"]:
+            with opened(one["file"]) as fd:
+                connection.put(one["path"], fd, job["size"])
+    return len(job["files"]) * int(job["size"])
+
+
+def gets(job: Job, keep: int) -> int:
+    """One path after the other on one connection."""
+    with Connection(job["port"], keep) as connection:
+        return sum(connection.get(one["path"]) for one in job["files"])
+
+
+KINDS = {
+    "fetch": fetch,
+    "ranges": ranges,
+    "coded": coded,
+    "upload": upload,
+    "tus": tus,
+    "puts": puts,
+    "gets": gets,
+}
 
 
 def run(job: Job) -> dict[str, float]:
-    """Do the job on as many connections at once as it says, or has ``bodies``, one for each."""
+    """Do the job on as many connections at once as it says.
+
+    Or has ``bodies``, or ``shares`` of the files: one for each.
+    """
     work = KINDS[job["kind"]]
     keep = os.open(job["keep"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC) if job.get("keep") else -1
     jobs = [{**job, "body": body} for body in job.get("bodies", ())]
+    jobs += [{**job, "shares": (), "files": share} for share in job.get("shares", ())]
     jobs = jobs or [job] * job.get("connections", 1)
     with ThreadPoolExecutor(len(jobs)) as pool:
         started = time.perf_counter()

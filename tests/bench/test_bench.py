@@ -9,8 +9,9 @@ import pytest
 
 from bench import crowd, flatness, kills, relay, takeover, upload_crowd
 from bench.__main__ import main
-from bench.cases import BENCHMARKS, archives
+from bench.cases import BENCHMARKS, archives, cluster
 from bench.measure import cpu_seconds, peak_rss
+from bench.peers.clusters import Cluster, Folder, Sequential
 from bench.table import spread
 
 TINY = ["--size", "1MiB", "--runs", "1"]
@@ -127,6 +128,22 @@ def test_folders_in_s3_become_zips_in_s3(
         assert result["sent"] > 0
     if "without" in said:
         pytest.skip(said.strip())
+
+
+@pytest.mark.timeout(240)
+def test_files_on_storage_nodes_come_back_whatever_keeps_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    systems = (Cluster(2, 2), Folder(), Sequential(2))
+    monkeypatch.setattr(cluster, "SYSTEMS", systems)
+
+    results = measured(cluster.NAME, tmp_path, "--files", "20")
+
+    assert {one["system"] for one in results} == {system.name for system in systems}
+    assert len(results) == 4 * len(systems)
+    for one in results:
+        assert min(*one["seconds"], *one["gateway_cpu"], one["gateway_rss"]) > 0
+        assert (one["node_rss"] > 0) == ("node" in one["system"])
 
 
 def measured(name: str, folder: Path, *options: str) -> list[Any]:
