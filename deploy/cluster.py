@@ -16,6 +16,7 @@ import importlib.util
 import json
 import os
 import pwd
+import re
 import secrets
 import shlex
 import shutil
@@ -28,9 +29,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 _LISTENS = " is listening on "
 _PATIENCE = 60.0  # seconds
+_STARTS = 3  # of PostgreSQL: another program may take the port before it does
+_DEBIAN = Path("/usr/lib/postgresql")  # has a folder for each version, off the path
 _PIECE = 64 << 10
 _LONGEST = 1 << 20  # bytes of a line that are gathered before they are passed on
 _PR_SET_PDEATHSIG = 1
@@ -149,7 +153,7 @@ class Postgres:
         self._data = folder / "postgres"
         self._password = folder / "postgres-password"
         self._programs = programs
-        self._port = _free_port()
+        self._port = 0  # another one at each start
         self._user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
 
     @property
@@ -181,6 +185,8 @@ class Postgres:
         begun.rename(self._data)
 
     def child(self) -> Child:
+        """The server, on a port that is free now."""
+        self._port = _free_port()
         options = ["-D", str(self._data), "-p", str(self._port), "-c", "listen_addresses=127.0.0.1"]
         return Child(
             "postgres",
@@ -189,20 +195,22 @@ class Postgres:
             end=signal.SIGINT,  # "fast": connections are ended, nothing is lost
         )
 
-    async def answers(self, child: Child) -> None:
-        """Wait until it takes connections.
+    async def answers(self, child: Child) -> bool:
+        """Wait until it takes connections; answers whether it does, and has not ended instead.
 
-        :raises CannotStart: it ended, or does not within a minute.
+        :raises CannotStart: neither within a minute.
         """
         url = self.url.replace("+psycopg", "")
         ended = asyncio.create_task(child.ended())
-        for _ in range(int(_PATIENCE / 0.2)):
-            if await asyncio.to_thread(_connects, url):
-                ended.cancel()
-                return
-            if (await asyncio.wait({ended}, timeout=0.2))[0]:
-                break
-        raise CannotStart("PostgreSQL did not start; the lines above tell why")
+        try:
+            for _ in range(int(_PATIENCE / 0.2)):
+                if await asyncio.to_thread(_connects, url):
+                    return True
+                if (await asyncio.wait({ended}, timeout=0.2))[0]:
+                    return False
+        finally:
+            ended.cancel()
+        raise CannotStart("PostgreSQL takes no connections; the lines above may tell why")
 
 
 class Cluster:
@@ -245,8 +253,9 @@ class Cluster:
             [sys.executable, "-m", "penstock", "serve"],
             {
                 # So that one node may be away, and files are stored all the same.
-                "PENSTOCK_CLUSTER_MIN_NODES": str(min(2, self._count)),
-                **_given(),
+                "PENSTOCK_CLUSTER_MIN_NODES": os.environ.get(
+                    "PENSTOCK_CLUSTER_MIN_NODES", str(min(2, self._count))
+                ),
                 "PENSTOCK_DATA": str(self._folder / "gateway"),
                 "PENSTOCK_STORE": "cluster://",
                 "PENSTOCK_CATALOG": catalog,
@@ -258,17 +267,24 @@ class Cluster:
         url = await gateway.listening()
         for number in range(1, self._count + 1):
             await self._begin(self._node(f"node-{number}", url, secret), needed=False)
-        self._tell(url, await self._live(url, secret))
+        self._tell(url, await self._live(url))
 
     def _node(self, name: str, locator: str, secret: str) -> Child:
-        folder = self._folder / name
-        port = _port_of(self._folder / f"{name}.port")
-        command = [sys.executable, "-m", "penstock", "node", "--data", str(folder)]
-        return Child(
+        """A node, on the port that it had before."""
+        kept = self._folder / f"{name}.port"
+        command = [sys.executable, "-m", "penstock", "node", "--data", str(self._folder / name)]
+        child = Child(
             name,
-            [*command, "--port", str(port), "--locator", locator],
+            [*command, "--locator", locator, "--port", str(_port_of(kept))],
             {"PENSTOCK_CLUSTER_SECRET": secret},
         )
+
+        def keep(url: asyncio.Future[str]) -> None:
+            child.command[-1] = str(urlsplit(url.result()).port)
+            kept.write_text(f"{child.command[-1]}\n")
+
+        child.url.add_done_callback(keep)
+        return child
 
     async def _database(self) -> str:
         """Start it; answers the URL of the catalog, which is empty for SQLite in DATA."""
@@ -277,15 +293,23 @@ class Cluster:
             return ""
         server = Postgres(self._folder, programs)
         await asyncio.to_thread(server.make)
-        child = server.child()
-        await self._begin(child, needed=True)
-        await server.answers(child)
-        return server.url
+        for start in range(_STARTS):
+            if start:
+                say("PostgreSQL has ended; it is started again, on another port")
+            child = server.child()
+            await self._run(child)
+            if await server.answers(child):
+                self._watch(self._look_after(child, needed=True))
+                return server.url
+        raise CannotStart("PostgreSQL did not start; the lines above tell why")
 
     async def _begin(self, child: Child, *, needed: bool) -> None:
+        await self._run(child)
+        self._watch(self._look_after(child, needed))
+
+    async def _run(self, child: Child) -> None:
         await child.start()
         self._started.append(child)
-        self._watch(self._look_after(child, needed))
 
     async def _look_after(self, child: Child, needed: bool) -> None:
         code = await child.ended()
@@ -303,14 +327,14 @@ class Cluster:
                 f"  PENSTOCK_CLUSTER_SECRET=$(cat {shlex.quote(str(word))}) "
                 f"{shlex.join(child.command)}")  # fmt: skip
 
-    async def _live(self, url: str, secret: str) -> int:
+    async def _live(self, url: str) -> int:
         """How many nodes are live, once all are or a minute is over."""
         nodes = [child for child in self._started if child.name.startswith("node-")]
         live = 0
         for _ in range(int(_PATIENCE / 0.5)):
             # The catalog may have those of a while ago, so their addresses count.
             here = {child.url.result().partition("://")[2] for child in nodes if child.url.done()}
-            live = len(here & await asyncio.to_thread(_live_addresses, url, secret))
+            live = len(here & await asyncio.to_thread(_live_addresses, url))
             if live >= self._count:
                 break
             await asyncio.sleep(0.5)
@@ -361,16 +385,8 @@ def say(text: str) -> None:
         print(f"{'cluster':<8} | {line}", flush=True)
 
 
-def _given() -> dict[str, str]:
-    """What the caller has set: it wins over what is only a proposal here."""
-    return {name: value for name, value in os.environ.items() if name.startswith("PENSTOCK_")}
-
-
-def _live_addresses(url: str, secret: str) -> set[str]:
-    request = urllib.request.Request(
-        f"{url}/v1/nodes", headers={"Authorization": f"Bearer {secret}"}
-    )
-    with suppress(OSError), urllib.request.urlopen(request, timeout=5) as answer:
+def _live_addresses(url: str) -> set[str]:
+    with suppress(OSError), urllib.request.urlopen(f"{url}/v1/nodes", timeout=5) as answer:
         nodes = json.load(answer)["nodes"]
         return {node["address"] for node in nodes if node["state"] == "live" and node["silent"] < 2}
     return set()
@@ -408,16 +424,38 @@ def _programs_for(folder: Path) -> Path | None:
 
 def _look_for_programs(folder: Path) -> tuple[Path | None, str]:
     """Where they are, or why they are of no use."""
-    # Debian keeps them off the path.
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    on_path = shutil.which("initdb")
-    if not folders and on_path is None:
+    installed = _installed()
+    made_by = _version_of(folder / "postgres")
+    if made_by is not None and made_by not in installed:
+        # Another version does not read it.
+        return None, f"PostgreSQL {made_by}, which made it, is not installed"
+    if not installed:
         return None, "PostgreSQL is not installed (initdb was not found)"
     if importlib.util.find_spec("psycopg") is None:
         return None, "psycopg is not installed (pip install 'penstock[postgres]')"
     if os.geteuid() == 0 and (why := _shut_to_postgres(folder)):
         return None, why
-    return folders[0] if folders else Path(str(on_path)).parent, ""
+    return installed[max(installed) if made_by is None else made_by], ""
+
+
+def _installed() -> dict[int, Path]:
+    """The folders of PostgreSQL's programs by major version; clients alone do not count."""
+    found = {}
+    if (on_path := shutil.which("initdb")) is not None:
+        told = subprocess.run([on_path, "--version"], capture_output=True, text=True).stdout
+        if version := re.search(r"\(PostgreSQL\) (\d+)", told):
+            found[int(version[1])] = Path(on_path).parent
+    for initdb in _DEBIAN.glob("*/bin/initdb"):
+        if (name := initdb.parents[1].name).isdecimal():
+            found[int(name)] = initdb.parent
+    return found
+
+
+def _version_of(data: Path) -> int | None:
+    """The major version of PostgreSQL that made its folder; ``None`` if there is none."""
+    with suppress(FileNotFoundError):
+        return int((data / "PG_VERSION").read_text().partition(".")[0])
+    return None
 
 
 def _shut_to_postgres(folder: Path) -> str:
@@ -442,12 +480,10 @@ def _connects(url: str) -> bool:
 
 
 def _port_of(path: Path) -> int:
-    """A free port that stays the same, so that whoever knows a node finds no other one there."""
+    """The port written there, so that whoever knows a node finds no other one; else 0, any."""
     with suppress(OSError, ValueError):
         return _free_port(int(path.read_text()))
-    port = _free_port()
-    path.write_text(f"{port}\n")
-    return port
+    return 0
 
 
 def _free_port(wanted: int = 0) -> int:

@@ -249,6 +249,7 @@ class Settings(BaseSettings):
     cluster_secret: SecretStr = Field(
         default=SecretStr(""),
         description="what storage nodes and servers know each other by, the same for all of them; "
+        "needed behind a proxy, where everybody seems to be on this host; "
         "others on the host can see it if it is given as a flag",
     )
     cluster_min_nodes: PositiveInt = Field(
@@ -278,7 +279,7 @@ class Settings(BaseSettings):
         description="seconds of silence after which a storage node is dead, and what it had is "
         "copied elsewhere",
     )
-    cluster_upkeep_rate: Annotated[ByteSize, Field(ge=1)] = Field(
+    cluster_upkeep_rate: Annotated[ByteSize, Field(ge=MIB)] = Field(
         default=ByteSize(64 * MIB),
         description="most bytes per second that repair, moves and scrubs read, together",
     )

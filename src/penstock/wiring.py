@@ -23,6 +23,7 @@ from penstock.catalog import (
     open_database,
     sqlite_url,
 )
+from penstock.catalog.hanging import bounded
 from penstock.cluster import ClusterOptions, NodeState, check_secret
 from penstock.errors import BadRequest, Exit
 from penstock.hooks import Courier, Receiver
@@ -97,42 +98,70 @@ def _use_threads(most: int) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(most, "penstock-io"))
 
 
+class _Ending(ExitStack):
+    """Of a process: once it has begun no database that hangs is waited for."""
+
+    def __init__(self, engine: "Engine") -> None:
+        super().__init__()
+        self._engine = engine
+        self._begun = False
+
+    def begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self.enter_context(bounded(self._engine, _ENDING))
+
+    async def begin_with(self, _app: object) -> None:
+        """As the application's shutdown calls it."""
+        self.begin()
+
+
 async def _serve(settings: Settings) -> None:
     _use_threads(settings.io_threads)
-    services = open_services(settings)
-    with ExitStack() as ending:
+    engine = _open_catalog(settings)
+    services = open_services(settings, engine)
+    with _Ending(engine) as ending:
         try:
             live = await _live_nodes(services.cluster)
             app = build_app(services)
-            app.on_shutdown.insert(0, partial(_end_in_time, services, ending))
+            app.on_shutdown.insert(0, ending.begin_with)
             await run_server(app, partial(_announce_server, settings, live))
         finally:
-            await services.close()
-
-
-async def _end_in_time(services: Services, ending: ExitStack, _app: object) -> None:
-    """From now on no database that hangs is waited for."""
-    if services.cluster is not None:
-        ending.enter_context(services.cluster.nodes.bounded(_ENDING))
+            ending.begin()
+            await _close(services)
 
 
 async def _work(settings: Settings) -> None:
     _use_threads(settings.io_threads)
-    services = open_services(settings)
-    try:
-        announce = partial(_announce_worker, lanes_of(settings))
-        await run_worker(services.worker, services.jobs, announce)
-    finally:
-        await services.close()
+    engine = _open_catalog(settings)
+    services = open_services(settings, engine)
+    with _Ending(engine) as ending:
+        try:
+            announce = partial(_announce_worker, lanes_of(settings))
+            await run_worker(services.worker, services.jobs, announce, ending.begin)
+        finally:
+            ending.begin()
+            await _close(services)
 
 
-def open_services(settings: Settings) -> Services:
-    """Open the store and the catalog that the settings name.
+async def _close(services: Services) -> None:
+    """Free everything, and wait for what was begun in threads: a process does not end before."""
+    await services.close()
+    await asyncio.get_running_loop().shutdown_default_executor()
+
+
+def _open_catalog(settings: Settings) -> "Engine":
+    settings.data.mkdir(parents=True, exist_ok=True)
+    return open_database(_catalog_url(settings))
+
+
+def open_services(settings: Settings, engine: "Engine | None" = None) -> Services:
+    """Open the store and the catalog that the settings name; ``engine`` is that of the catalog, if
+    it is open.
 
     :raises PenstockError: one of them cannot be opened; the text says why.
     """
-    settings.data.mkdir(parents=True, exist_ok=True)
-    engine = open_database(_catalog_url(settings))
+    engine = engine or _open_catalog(settings)
     commits = GroupCommit(engine)
     cluster = _open_cluster(settings, engine, commits) if _in_cluster(settings) else None
     store: Store = cluster.store if cluster is not None else _open_store(settings, engine)
@@ -387,7 +416,7 @@ def node(options: "nodes.Options") -> Exit:
 async def _node(options: "nodes.Options") -> None:
     from penstock import node as nodes  # the server has no need of it
 
-    _use_threads(16)
+    _use_threads(options.threads)
     opened = await nodes.open_node(options)
     try:
         app = nodes.build_node(options, opened)

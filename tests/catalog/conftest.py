@@ -14,15 +14,17 @@ from sqlalchemy import Engine
 
 from penstock.catalog import open_database
 
+_DEBIAN = Path("/usr/lib/postgresql")
 _STARTS = 3
 """Another program may take the port before PostgreSQL does."""
 
 
 def postgres_programs() -> Path | None:
-    """The folder of PostgreSQL's programs; Debian keeps them off the path."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    on_path = shutil.which("initdb")
-    return folders[0] if folders else Path(on_path).parent if on_path else None
+    """The folder of PostgreSQL's programs; ``None`` too where there are only those of clients."""
+    # Debian keeps them off the path.
+    debian = {int(found.parents[1].name): found for found in _DEBIAN.glob("[1-9][0-9]/bin/initdb")}
+    found = debian[max(debian)] if debian else shutil.which("initdb")
+    return Path(found).parent if found else None
 
 
 def _free_port() -> int:
@@ -37,7 +39,7 @@ def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server that lives as long as the session."""
     programs = postgres_programs()
     if programs is None:
-        pytest.skip("PostgreSQL is not installed")
+        pytest.skip("PostgreSQL is not installed (initdb was not found)")
     # Not below pytest's own folder: every session that begins shuts that to other users.
     folder = Path(tempfile.mkdtemp(prefix="penstock-postgres-"))
     # PostgreSQL refuses to run as root.

@@ -33,7 +33,9 @@ async def hear(data: Path, *heard: Heard, silent: float = 0.0) -> None:
     engine = await asyncio.to_thread(open_database, sqlite_url(data / "catalog.sqlite"))
     commits = GroupCommit(engine)
     await Nodes(engine, commits, 30.0).hear(heard)
-    aged = update(table).values(joined=NOW - 100 - silent, seen=NOW - silent)
+    aged = update(table).values(
+        joined=NOW - 100 - silent, seen=NOW - silent if silent else NOW + 30
+    )
     await commits.run(lambda connection: connection.execute(aged))
     await commits.close()
     await asyncio.to_thread(engine.dispose)

@@ -3,10 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from penstock.catalog.cluster import Heard, Node, NodeState
 from penstock.cluster import balancing
 from penstock.cluster.balancing import APART, plan_move, used_share
+from tests.cluster.conftest import StartCluster
 from tests.cluster.here import ClusterHere
 from tests.cluster.imposters import full, imposter
 from tests.cluster.keeping import keeper, on_disk, put_some, stored
@@ -122,3 +124,41 @@ async def test_a_node_that_takes_nothing_is_not_asked_for_each_part(cluster: Clu
         assert await upkeep.mender.balancer.run_once() == 0
 
         assert len(cluster.client.puts) == before + 1
+
+
+async def test_nodes_that_cannot_be_balanced_are_left_alone_after_one_look(
+    start_cluster: StartCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(balancing, "_PAGE", 5)
+    monkeypatch.setattr(balancing, "_MOST_PAGES", 2)
+    cluster = await start_cluster(2)
+    await put_some(cluster, *"abcd")  # each part is on both
+    await hear_unlike(cluster)
+    balancer = keeper(cluster).mender.balancer
+    queries = 0
+
+    def count(*args: object) -> None:
+        nonlocal queries
+        queries += "cluster_copies" in str(args[2])
+
+    event.listen(cluster.catalog.engine, "before_cursor_execute", count)
+    rounds: list[int] = []
+    for _ in range(6):
+        queries = 0
+        assert await balancer.run_once() == 0
+        rounds.append(queries)
+
+    # Of 24 copies ten in a round, by two queries for five; one more sees that there are no more.
+    assert rounds == [4, 4, 3, 0, 0, 0]
+
+
+async def hear_unlike(cluster: ClusterHere) -> None:
+    """Announce two nodes that have as much, but not as much room."""
+    for member in cluster.nodes:
+        member.speaks = False
+    heard = [
+        Heard(member.id, member.address, room, room - 2_400_000, 2_400_000)
+        for member, room in zip(cluster.nodes, (3_000_000, 30_000_000), strict=True)
+    ]
+    await cluster.catalog.nodes.hear(heard)
+    await cluster.members.look()

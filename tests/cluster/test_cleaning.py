@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from penstock.catalog.schema import cluster_copies, cluster_files, cluster_outbox, cluster_parts
 from penstock.cluster import cleaning
+from penstock.cluster.node_client import Addressed
 from tests.cluster.conftest import StartCluster
 from tests.cluster.here import ClusterHere
 from tests.cluster.keeping import keeper, on_disk, put_some, stored, until
@@ -169,3 +170,48 @@ async def test_it_is_done_without_being_asked_for(start_cluster: StartCluster) -
     await until(cleaned)
     await upkeep.close()
     assert await cluster.on_disks() == [set(), set(), set()]
+
+
+async def test_copies_are_removed_page_by_page(
+    start_cluster: StartCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleaning, "_PAGE", 4)
+    cluster = await start_cluster(grace=0)
+    await put_some(cluster, "a")
+    upkeep = keeper(cluster)
+
+    await cluster.store.delete("a")
+    await upkeep.cleaner.run_once()
+
+    assert await cluster.on_disks() == [set(), set(), set()]
+    assert await rows(cluster) == 0
+    assert upkeep.status()["cleaned"] == 1
+
+
+async def test_each_attempt_goes_on_behind_the_one_before(
+    start_cluster: StartCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleaning, "_PAGE", 6)
+    monkeypatch.setattr(cleaning, "_WORK", 0.5)
+    cluster = await start_cluster(grace=0)
+    await put_some(cluster, "a")
+    upkeep = keeper(cluster)
+    asked: list[str] = []
+    delete = cluster.client.delete
+
+    async def slow(node: Addressed, name: str) -> None:
+        asked.append(name)
+        if len(asked) % 4 == 0:
+            await asyncio.Event().wait()  # longer than there is time
+        await delete(node, name)
+
+    monkeypatch.setattr(cluster.client, "delete", slow)
+    await cluster.store.delete("a")
+
+    async def cleaned() -> bool:
+        await upkeep.cleaner.run_once()
+        return upkeep.status()["cleaned"] == 1
+
+    await until(cleaned)
+    assert await cluster.on_disks() == [set(), set(), set()]
+    assert await rows(cluster) == 0

@@ -85,3 +85,21 @@ async def test_a_node_that_speaks_again_is_not_forgotten(cluster: ClusterHere) -
         await cluster.catalog.nodes.remove(cluster.nodes[0].id, silent=30)
 
     assert await stored(cluster) == before
+
+
+async def test_a_bad_copy_is_missed_if_it_may_be_all_that_is_left(
+    start_cluster: StartCluster,
+) -> None:
+    cluster = await start_cluster(2, replicas=1)
+    await put_some(cluster, "a", size=60_000)
+    (part,) = await cluster.parts("a")
+    (holder,) = part.copies
+    await cluster.catalog.copies.bad(part.file, part.number, holder)
+    upkeep = keeper(cluster)
+
+    assert await upkeep.needed(holder) == 1
+
+    (other,) = (member.id for member in cluster.nodes if member.id != holder)
+    await cluster.catalog.files.place(part.file, part.number, other)
+    await cluster.catalog.copies.found(part.file, part.number, other)
+    assert await upkeep.needed(holder) == 0

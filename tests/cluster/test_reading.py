@@ -8,12 +8,14 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from penstock.catalog.clock import NOW
 from penstock.catalog.cluster import CopyState, PartRow
+from penstock.catalog.cluster.selecting import parts_at
 from penstock.catalog.schema import cluster_files
 from penstock.cluster import fetching
 from penstock.cluster.choosing import candidates
@@ -484,6 +486,32 @@ async def test_what_cannot_be_had_is_told_before(cluster: ClusterHere) -> None:
         await cluster.store.assure(info)
 
     assert "127.0.0.1" not in raised.value.detail
+
+
+async def test_a_file_of_many_parts_is_assured_without_looking_them_all_up(
+    start_cluster: StartCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = await start_cluster(parts=101, least_part=1)
+    parts = await put_data(cluster, DATA[:10_100])
+    assert len(parts) == 101
+    info = await cluster.store.stat("a")
+    looked_up: list[PartRow] = []
+
+    def counting(*asked: Any) -> list[PartRow]:
+        looked_up.extend(found := parts_at(*asked))
+        return found
+
+    monkeypatch.setattr("penstock.catalog.cluster.files.parts_at", counting)
+    monkeypatch.delattr("penstock.catalog.cluster.files.parts_of")
+    await cluster.store.assure(info)
+    assert looked_up == []
+
+    for at in range(2):
+        await cluster.die(at)
+
+    with pytest.raises(ServerUnavailable):
+        await cluster.store.assure(info)
+    assert 0 < len(looked_up) < len(parts)
 
 
 async def test_what_only_silent_nodes_have_is_assured_if_they_answer(

@@ -94,7 +94,7 @@ async def test_an_answer_in_chunks_is_read_as_well(start_cluster: StartCluster) 
 
 
 async def test_who_waits_for_bytes_keeps_no_thread(start_cluster: StartCluster) -> None:
-    cluster = await start_cluster(1, replicas=1, parts=1)
+    cluster = await start_cluster(1, replicas=1, parts=1, silence=60)
     await put(cluster.store, "a", DATA, size=len(DATA))
     info = await cluster.store.stat("a")
     pool = ThreadPoolExecutor(2, "few-threads")
@@ -114,7 +114,7 @@ async def test_who_waits_for_bytes_keeps_no_thread(start_cluster: StartCluster) 
         await asyncio.gather(*map(anext, readers))
         waiting = [asyncio.ensure_future(anext(reader)) for reader in readers]
 
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             await asyncio.get_running_loop().run_in_executor(pool, int)
 
         assert not any(task.done() for task in waiting)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from penstock.cluster import means, repairing
-from penstock.cluster.copying import Copier
+from penstock.cluster.copying import Copier, NoGoodCopy
 from penstock.cluster.standing import Standing
 from tests.cluster.conftest import StartCluster
 from tests.cluster.here import ClusterHere
@@ -291,3 +291,36 @@ async def test_a_bad_copy_stays_while_a_good_one_cannot_be_seen(cluster: Cluster
     assert not await upkeep.mender.releaser.dispose(part, bad)
 
     assert part.name in (await cluster.on_disks())[third]
+
+
+async def test_a_copy_that_went_bad_does_not_count_again_because_it_may_not_go(
+    cluster: ClusterHere,
+) -> None:
+    await put_some(cluster, "a", size=60_000)
+    (part,) = await cluster.parts("a")
+    first, second = (member for member in cluster.nodes if member.id in part.copies)
+    await flip(first.path(part.name))
+    releaser = keeper(cluster).mender.releaser
+
+    assert not await releaser.release(part, first.id, thorough=False)
+    assert not await releaser.release(part, second.id, thorough=False)
+
+    (part,) = await cluster.parts("a")
+    assert part.stored == [second.id]
+
+
+async def test_a_part_without_sums_is_not_copied_and_its_copies_are_not_called_bad(
+    cluster: ClusterHere,
+) -> None:
+    await put_some(cluster, "a", size=60_000)
+    before = await stored(cluster)
+    (part,) = await cluster.parts("a")
+    (other,) = (n for n, member in enumerate(cluster.nodes) if member.id not in part.copies)
+    upkeep = keeper(cluster)
+    sources = (await upkeep.means.standing()).sources(part)
+    target = await cluster.node(other)
+
+    with pytest.raises(NoGoodCopy):
+        await Copier(upkeep.means).copy(part._replace(blocks=b""), target, sources)
+
+    assert await stored(cluster) == before

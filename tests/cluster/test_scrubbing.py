@@ -145,6 +145,25 @@ async def test_a_node_that_comes_back_is_scrubbed_again(cluster: ClusterHere) ->
     assert (await cluster.node(0)).scrubbed is not None
 
 
+async def test_a_scrub_that_is_asked_for_during_another_is_done(
+    start_cluster: StartCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scrubbing, "_MOST_READ", 1)
+    cluster = await start_cluster(1)
+    await put_some(cluster, "a")
+    names, upkeep = (await stored(cluster))[cluster.nodes[0].id], keeper(cluster)
+    assert not await upkeep.scrubber.run_once(at_most=0)
+
+    await cluster.catalog.nodes.unscrubbed(cluster.nodes[0].id)
+    await cluster.members.look()
+    assert await upkeep.scrubber.run_once()
+    assert (await cluster.node(0)).scrubbed is None
+    assert await upkeep.scrubber.run_once()
+
+    assert (await cluster.node(0)).scrubbed is not None
+    assert upkeep.status()["checked"] == 2 * len(names)
+
+
 async def test_who_takes_over_reads_on_where_the_other_stopped(cluster: ClusterHere) -> None:
     await put_some(cluster, "a")
     node = await cluster.node(0)

@@ -4,10 +4,12 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from penstock.cluster.cluster import Cluster
+from penstock.stores.interface import FileInfo
 from tests.node.nodes import NodeHere, running_node
 from tests.server.conftest import Api, StartApi, start_api
 from tests.server.test_nodes import MESSAGE, become_live, cluster_of
@@ -88,3 +90,25 @@ async def test_a_coded_form_that_cannot_be_had_keeps_nobody_from_the_file(api: A
     assert response.status == 200
     assert body != b"as if it were brotli"
     assert await api.get("/v1/files/a.txt", Accept_Encoding="identity") == TEXT
+
+
+@pytest.mark.parametrize(("gone", "status"), [(1, 200), (2, 503)])
+async def test_a_file_that_is_replaced_before_the_head_is_looked_at_once_more(
+    api: Api, monkeypatch: pytest.MonkeyPatch, gone: int, status: int
+) -> None:
+    await api.put("a", TEXT)
+    store, looks = cluster_of(api).store, 0
+    stat = store.stat
+
+    async def just_replaced(key: str) -> FileInfo:
+        nonlocal looks
+        looks += 1
+        info = await stat(key)
+        return info._replace(etag=str(uuid4())) if looks <= gone else info
+
+    monkeypatch.setattr(store, "stat", just_replaced)
+
+    response, body = await api.call("GET", "/v1/files/a", Accept_Encoding="identity")
+
+    assert (response.status, looks) == (status, 2)
+    assert body == TEXT if status == 200 else json.loads(body)["code"] == "unavailable"

@@ -11,6 +11,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from threading import Thread
 
@@ -19,8 +21,10 @@ import pytest
 from tests.catalog.conftest import postgres_programs
 
 ROOT = Path(__file__).parents[2]
-_PATIENCE = 90.0
+_PATIENCE = 200.0
 _READY = "Ctrl-C ends it"
+# A process may end between two looks at it: first its folder is gone, then what was opened there.
+_GONE = (FileNotFoundError, ProcessLookupError)
 
 
 class Started:
@@ -80,6 +84,7 @@ class Started:
 
 
 StartCluster = Callable[..., Started]
+Look = Callable[[], tuple[Path | None, str]]
 
 
 @pytest.fixture
@@ -103,21 +108,44 @@ def start_cluster(folder: Path) -> Iterator[StartCluster]:
         one.kill()
 
 
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """What is taken for Debian's folder of all versions of PostgreSQL."""
+    return tmp_path / "installed"
+
+
+@pytest.fixture
+def look(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Look:
+    """How the program looks for PostgreSQL for the cluster in ``tmp_path``."""
+    spec = spec_from_file_location("deploy_cluster", ROOT / "deploy" / "cluster.py")
+    assert spec is not None
+    assert spec.loader is not None
+    program = module_from_spec(spec)
+    spec.loader.exec_module(program)
+    monkeypatch.setattr(program, "_DEBIAN", installed)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)  # whom it starts as does not count here
+    return lambda: program._look_for_programs(tmp_path)
+
+
 def descendants(pid: int) -> dict[int, str]:
     """The commands of all processes below one."""
     found = {}
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        found[int(child)] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
+    children = ""
+    with suppress(*_GONE):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    for child in children.split():
+        with suppress(*_GONE):
+            found[int(child)] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
         found |= descendants(int(child))
     return found
 
 
 def is_running(pid: int) -> bool:
     """Whether it is there, and not only waiting to be reaped."""
-    try:
+    with suppress(*_GONE):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    return False
 
 
 def wait_until(holds: Callable[[], bool], told: Callable[[], str]) -> None:
@@ -154,7 +182,7 @@ def patiently(method: str, url: str) -> bytes:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_it_starts_a_cluster_that_can_be_used_and_leaves_nothing_running(
     folder: Path, start_cluster: StartCluster
 ) -> None:
@@ -182,7 +210,7 @@ def test_it_starts_a_cluster_that_can_be_used_and_leaves_nothing_running(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_the_end_of_a_node_is_told_and_that_of_the_gateway_ends_all(
     folder: Path, start_cluster: StartCluster
 ) -> None:
@@ -201,9 +229,12 @@ def test_the_end_of_a_node_is_told_and_that_of_the_gateway_ends_all(
     os.kill(node, signal.SIGKILL)
     cluster.until("node-1 has ended by SIGKILL")
 
-    assert "penstock node --data" in cluster.said
+    cluster.until("penstock node --data")
+    port = (folder / "node-1.port").read_text().strip()
+    assert f"--port {port}" in cluster.said
+    assert port != "0"
     assert ask("GET", f"{cluster.url}/v1/files/a") == content
-    second = Started(folder)
+    second = start_cluster()
     assert second.end() == 1
     assert "runs in" in second.said
 
@@ -215,7 +246,7 @@ def test_the_end_of_a_node_is_told_and_that_of_the_gateway_ends_all(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_when_the_program_is_killed_nothing_is_left_and_another_goes_on(
     folder: Path, start_cluster: StartCluster
 ) -> None:
@@ -236,6 +267,42 @@ def test_when_the_program_is_killed_nothing_is_left_and_another_goes_on(
     assert patiently("GET", f"{again.url}/v1/files/a") == content
     assert (folder / "secret").read_text() == secret
     assert again.stop() == 0
+
+
+def test_a_catalog_of_a_postgresql_that_is_gone_is_not_touched(
+    folder: Path, start_cluster: StartCluster
+) -> None:
+    kept = folder / "postgres" / "PG_VERSION"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("1000\n")
+
+    cluster = start_cluster()
+
+    assert cluster.end() == 1
+    assert "PostgreSQL 1000, which made it, is not installed" in cluster.said
+    assert "Traceback" not in cluster.said
+    assert list(kept.parent.iterdir()) == [kept]
+
+
+def test_clients_of_postgresql_alone_are_not_enough(installed: Path, look: Look) -> None:
+    (installed / "18" / "bin").mkdir(parents=True)
+    (installed / "18" / "bin" / "psql").touch()
+
+    assert look() == (None, "PostgreSQL is not installed (initdb was not found)")
+
+
+def test_the_newest_postgresql_is_taken_for_a_new_folder_and_the_same_one_for_an_old(
+    installed: Path, look: Look, tmp_path: Path
+) -> None:
+    for version in ("9.6", "15", "101", "17"):
+        (installed / version / "bin").mkdir(parents=True)
+        (installed / version / "bin" / "initdb").touch()
+
+    assert look() == (installed / "101" / "bin", "")
+
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "PG_VERSION").write_text("15\n")
+    assert look() == (installed / "15" / "bin", "")
 
 
 def test_make_knows_it() -> None:

@@ -143,11 +143,25 @@ def test_the_image_is_built_from_what_there_is_and_runs_as_nobody_special() -> N
         "python:3.13-slim",
     ]
     assert ("USER", "penstock") in final
-    assert {"HEALTHCHECK", "STOPSIGNAL", "VOLUME"} <= {name for name, _ in final}
-    variables = re.findall(r"PENSTOCK_\w+", " ".join(rest for name, rest in final if name == "ENV"))
-    assert {name.removeprefix("PENSTOCK_").lower() for name in variables} <= set(
-        Settings.model_fields
-    )
+    assert {"STOPSIGNAL", "VOLUME"} <= {name for name, _ in final}
+    # It would ask the gateway's port of workers and nodes too.
+    assert "HEALTHCHECK" not in {name for name, _ in lines}
+
+
+def test_without_options_each_command_keeps_its_things_in_the_volume_and_is_reached() -> None:
+    lines = instructions((DEPLOY / "Containerfile").read_text())
+    said = dict(re.findall(r"(PENSTOCK_\w+)=(\S+)", " ".join(r for n, r in lines if n == "ENV")))
+    node = root.get_command(click.Context(root), "node")
+    assert node is not None
+
+    volumes = [rest for name, rest in lines if name == "VOLUME"]
+    known = {f"PENSTOCK_{name.upper()}" for name in Settings.model_fields}
+    known |= {str(parameter.envvar) for parameter in node.params}
+
+    assert set(said) <= known
+    for service in ("PENSTOCK", "PENSTOCK_NODE"):
+        assert [said[f"{service}_DATA"]] == volumes
+        assert said[f"{service}_HOST"] == "0.0.0.0"
 
 
 def instructions(text: str) -> list[tuple[str, str]]:

@@ -259,7 +259,7 @@ async def fetch(api: Api, target: str) -> tuple[str, bytes]:
 
 
 async def test_the_services_own_client_gets_what_it_expects(api: Api) -> None:
-    """Vector S4-a: the requests that it sends, to the letter."""
+    """The requests that it sends, to the letter."""
     data = random.Random(4).randbytes(5_000_003)
     common = ("Host: 127.0.0.1:8100", "User-Agent: Go-http-client/1.1")
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from penstock.catalog.clock import NOW
 from penstock.catalog.cluster import Node, Part, Stored
 from penstock.catalog.schema import nodes as table
+from penstock.cluster import members
 from penstock.cluster.cluster import Cluster
 from penstock.errors import BadRequest
 from penstock.settings import Settings
@@ -101,12 +102,15 @@ async def speak(api: Api, *messages: dict[str, Any], **headers: str) -> None:
 
 
 async def become_live(api: Api, *messages: dict[str, Any], **headers: str) -> None:
-    """Announce nodes once, and have it be long ago that they announced themselves first."""
+    """Announce nodes once, and have it be long ago that they announced themselves first.
+
+    A machine that stands still for a while makes none of them suspect.
+    """
     for message in messages:
         assert await tell(api, message, **headers) == 200
     cluster = cluster_of(api)
     await cluster.members.flush()
-    known = update(table).values(joined=NOW - 60)
+    known = update(table).values(joined=NOW - 60, seen=NOW + 30)
     await api.services.commits.run(lambda connection: connection.execute(known))
     await cluster.members.look()
 
@@ -208,11 +212,26 @@ async def test_only_who_knows_the_secret_is_heard(start_api: StartApi) -> None:
 
 
 async def test_without_a_secret_only_this_host_is_heard(gateway: Api) -> None:
-    for name in ("X_Forwarded_For", "Forwarded"):
+    for name in ("X_Forwarded_For", "Forwarded", "X_Real_IP", "Via"):
         assert await tell(gateway, **{name: "for=192.0.2.1"}) == 403
+    for host in ("files.example", "192.0.2.1:8080", "127.0.0.1.example:80", ""):
+        assert await tell(gateway, Host=host) == 403
+    assert b" 403 " in await in_http_1_0(gateway)
 
     assert await tell(gateway, Sec_Fetch_Site="cross-site") == 403
     assert (await listed(gateway))["nodes"] == []
+    assert await tell(gateway, Host="localhost:80") == 200
+
+
+async def in_http_1_0(api: Api) -> bytes:
+    """The status line for an announcement as an old proxy passes it on."""
+    body = json.dumps(MESSAGE).encode()
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    writer.write(b"POST /live HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n" % len(body))
+    writer.write(b"\r\n" + body)
+    line = await reader.readline()
+    writer.close()
+    return line
 
 
 async def test_an_id_that_is_live_elsewhere_is_refused(gateway: Api) -> None:
@@ -266,6 +285,7 @@ async def test_a_catalog_that_is_away_is_told_once(
         raise OperationalError("SELECT", None, OSError("the server closed the connection"))
 
     caplog.set_level(logging.WARNING, "penstock")
+    monkeypatch.setattr(members, "_FRESH", 0.0)  # nothing is known from just before
     monkeypatch.setattr(nodes, "all", away)
     status, told = await problem(gateway, "POST", "/live", json.dumps(MESSAGE).encode())
     again = [await tell(gateway) for _ in range(3)]
@@ -291,6 +311,7 @@ async def test_a_catalog_that_hangs_holds_no_node_up(
         await asyncio.Event().wait()
         raise AssertionError
 
+    monkeypatch.setattr(members, "_FRESH", 0.0)  # nothing is known from just before
     monkeypatch.setattr(nodes, "all", hanging)
     async with asyncio.timeout(30):
         assert await asyncio.gather(*(tell(gateway) for _ in range(5))) == [503] * 5
@@ -371,6 +392,16 @@ async def test_a_node_that_is_needed_is_removed_by_force_only_when_it_is_dead(ga
     assert (told["parts"], told["detail"][:7]) == (3, "3 parts")
     assert (removed.status, json.loads(body)["parts"]) == (200, 3)
     assert (await listed(gateway))["nodes"] == []
+
+
+async def test_parts_that_need_a_node_are_counted_to_a_bound(gateway: Api) -> None:
+    await become_live(gateway, MESSAGE)
+    await put_on_paper(gateway, ID, parts=1001)
+
+    status, told = await problem(gateway, "DELETE", f"/v1/nodes/{ID}")
+
+    assert (status, told["parts"]) == (409, 1000)
+    assert told["detail"].startswith("at least 1,000 parts have too few copies without the node")
 
 
 async def test_a_node_that_has_parts_is_removed_when_nobody_counts_on_it(gateway: Api) -> None:

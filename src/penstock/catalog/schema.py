@@ -196,7 +196,8 @@ nodes = Table(
     Column("free", BigInteger, nullable=False),
     Column("used", BigInteger, nullable=False),
     # Seconds since 1970 by the database's clock, as all times here: heard of first, or again after
-    # it was dead; heard of last; last compared with the catalog, or null.
+    # it was dead; heard of last; last compared with the catalog: null if it is to be, whatever was
+    # begun; 0 while that is done for the first time, negative while it is done again.
     Column("joined", Float, nullable=False),
     Column("seen", Float, nullable=False),
     Column("scrubbed", Float),

@@ -82,11 +82,12 @@ def scrub(ids: Sequence[str], options: Options) -> Exit:
 @click.option(
     "--force",
     is_flag=True,
-    help="Remove dead nodes although the catalog has parts on them: their disks are lost, and so "
-    "is what only they had.",
+    help="Remove dead nodes although parts have too few copies without them: their disks are lost, "
+    "and so is what only they had.",
 )
 def rm(ids: Sequence[str], force: bool, options: Options) -> Exit:
-    """Forget these nodes. They must be stopped, and have no parts: see penstock nodes drain."""
+    """Forget these nodes. They must be stopped, and no part may need them: drain them first, or
+    wait until they are dead and all that they have was copied elsewhere."""
 
     async def step(client: "Client", identity: str, render: Render) -> None:
         await client.nodes.remove(identity, force=force)

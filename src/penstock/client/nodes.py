@@ -131,11 +131,13 @@ class Nodes:
         return understood(NodeInfo.from_json, json_of(body))
 
     async def remove(self, identity: str, *, force: bool = False) -> None:
-        """Forget a node that is silent and has no parts; with ``force`` a dead one whose disk is
-        lost, parts or not.
+        """Forget a node that is silent and that no part needs: drained, or dead, with all that it
+        has copied elsewhere. With ``force`` also a dead one without which parts have too few
+        copies: what only it had is lost then.
 
         :raises NotFound: there is no such node.
-        :raises WrongState: it has parts, or is not silent; the text tells which.
+        :raises WrongState: it is needed, may be back at once, or is not silent; the text tells
+            which.
         """
         url = self._url(identity, "", [("force", "true")] if force else ())
         await self._http.call("DELETE", url)

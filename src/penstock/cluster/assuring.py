@@ -34,10 +34,13 @@ class Assuring:
         """
         if not info.size:
             return
-        await self._shared.members.all()
-        parts = await self._shared.files.parts(info.etag)
+        parts = await self._shared.files.few_parts(info.etag, _FEW_PARTS)
+        if parts is None:  # what is kept of so many is some megabytes
+            await self.assure_all([info])
+            return
         if not parts:
             raise gone(info.key)
+        await self._shared.members.all()
         if await self._lacking(parts) is not None:
             raise not_to_be_had(info.key)
         self._keep(info.etag, parts)
@@ -81,8 +84,7 @@ class Assuring:
         return True
 
     def _keep(self, file: str, parts: list[PartRow]) -> None:
-        if len(parts) <= _FEW_PARTS:
-            self._seen[file] = (time.monotonic(), parts)
-            self._seen.move_to_end(file)
+        self._seen[file] = (time.monotonic(), parts)
+        self._seen.move_to_end(file)
         if len(self._seen) > _MOST_KEPT:
             self._seen.popitem(last=False)

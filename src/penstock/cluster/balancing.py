@@ -1,9 +1,12 @@
 """Parts, moved from the fullest node to the emptiest."""
 
 import logging
+import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from penstock.catalog.cluster.copies import HeldCopy
 from penstock.catalog.cluster.rows import CopyState, Node, PartRow
 from penstock.cluster.copying import Copier, NoGoodCopy
 from penstock.cluster.means import Means
@@ -18,6 +21,10 @@ _NEAR: Final = 0.05
 _MOST_MOVED: Final = 1 << 30
 """Bytes that are moved before the nodes are asked again how full they are."""
 _PAGE: Final = 200
+_MOST_PAGES: Final = 5
+"""Pages of copies that are looked at in one round."""
+_REST: Final = 900.0
+"""Seconds after which two nodes are looked at again of which one has nothing for the other."""
 
 _log = logging.getLogger("penstock.cluster")
 
@@ -55,6 +62,16 @@ def plan_move(nodes: Iterable[Node], apart: float = APART) -> Move | None:
     return Move(source, target, int(min(size, _MOST_MOVED)))
 
 
+@dataclass(slots=True)
+class _Walk:
+    """How far the copies of one node were looked at, to be moved to one other; ``moved``: some
+    were. When none of all was, there is a rest."""
+
+    after: str = ""
+    moved: bool = False
+    rests_until: float = 0.0
+
+
 class Balancer:
     """Moves parts one by one; in one process at a time.
 
@@ -68,7 +85,11 @@ class Balancer:
         self._copier = copier
         self._releaser = releaser
         self._apart = apart
-        self._cursors: dict[str, str] = {}
+        self._walks: dict[tuple[str, str], _Walk] = {}
+
+    def wake(self) -> None:
+        """Look at all copies again, at those too that could not be moved lately."""
+        self._walks.clear()
 
     async def run_once(self) -> int:
         """Move some parts, if nodes are unlike; answers how many bytes were moved.
@@ -86,31 +107,54 @@ class Balancer:
         return moved
 
     async def _move_some(self, move: Move) -> int:
-        """Goes on with the copies of the source where the last call stopped."""
-        source = move.source.id
+        """Goes on with the copies of the source where the last call stopped, and looks at some
+        pages of them."""
+        walk = self._walks.setdefault((move.source.id, move.target.id), _Walk())
         moved = 0
-        after = self._cursors.pop(source, "")
-        while page := await self._means.copies.on(source, after, _PAGE):
-            for row in page:
-                after = row.name
-                if not self._is_on(move):
+        if time.monotonic() < walk.rests_until:
+            return moved
+        for _ in range(_MOST_PAGES):
+            page = await self._means.copies.on(move.source.id, walk.after, _PAGE)
+            if page:
+                size, is_over = await self._move_of(page, move, move.size - moved, walk)
+                moved += size
+                if is_over:
                     return moved
-                # One that is larger than what is to be moved would turn the scales.
-                if row.state is not CopyState.STORED or row.size > move.size - moved:
-                    continue
-                part = await self._means.part(row.file, row.number)
-                try:
-                    if part is not None and await self._move(part, move):
-                        moved += part.size
-                except NodeFailed as failure:
-                    # It would hardly take the next one, of which there may be millions.
-                    self._means.failed(failure)
-                    _log.warning("a part was not moved: %s", failure)
-                    return moved
-                if moved >= move.size:
-                    self._cursors[source] = after
-                    return moved
+                continue
+            walk.after = ""
+            if not walk.moved:
+                walk.rests_until = time.monotonic() + _REST
+                return moved
+            walk.moved = False
         return moved
+
+    async def _move_of(
+        self, page: list[HeldCopy], move: Move, most: int, walk: _Walk
+    ) -> tuple[int, bool]:
+        """Moves copies of a page, up to ``most`` bytes; answers how many, and whether no more can
+        be moved in this round."""
+        # One that is larger than what is to be moved would turn the scales.
+        fitting = [row for row in page if row.state is CopyState.STORED and row.size <= move.size]
+        there = await self._means.copies.of([row.name for row in fitting], move.target.id)
+        moved = 0
+        for row in fitting:
+            if row.name in there:
+                continue
+            if not self._is_on(move) or row.size > most - moved:
+                return moved, True
+            walk.after = row.name
+            part = await self._means.files.part(row.file, row.number)
+            try:
+                if part is not None and await self._move(part, move):
+                    moved += part.size
+                    walk.moved = True
+            except NodeFailed as failure:
+                # It would hardly take the next one, of which there may be millions.
+                self._means.failed(failure)
+                _log.warning("a part was not moved: %s", failure)
+                return moved, True
+        walk.after = page[-1].name
+        return moved, False
 
     def _is_on(self, move: Move) -> bool:
         """Whether both nodes can be asked still."""

@@ -3,14 +3,18 @@
 import asyncio
 import logging
 import random
-from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
-from penstock.catalog.cluster.rows import Copy, Doomed, NodeState
+from penstock.catalog.cluster.rows import Copy, Doomed, NodeState, part_name
 from penstock.cluster.means import Means
 from penstock.cluster.trouble import NodeFailed
+from penstock.stores.tasks import side_by_side
 
 _AT_ONCE: Final = 100
+_PAGE: Final = 200
+"""Copies of each file that are looked up at once."""
 _REQUESTS: Final = 16
 """To all nodes together."""
 _LEASE: Final = 60.0
@@ -45,8 +49,8 @@ class Cleaner:
                 await asyncio.wait(self._flying)
 
     async def round(self) -> float:
-        """Begin to remove what is due; answers after how many seconds to look again, 0 if there
-        may be more."""
+        """Begin to remove what is due; answers after how many seconds to look again: 0 if more can
+        be begun now."""
         room = _AT_ONCE - len(self._flying)
         if room <= 0:
             return _POLL  # or when one of them has landed
@@ -74,44 +78,72 @@ class Cleaner:
             _log.error("a file was not removed from its nodes", exc_info=error)
 
     async def _remove(self, doomed: Doomed) -> None:
-        removals = self._means.removals
+        removals, removal = self._means.removals, _Removal(doomed)
+        pause = _pause(doomed.attempts)
         try:
             async with asyncio.timeout(_WORK):
-                reason = await self._delete(doomed.copies)
+                await self._delete(removal)
         except TimeoutError:
-            reason = "its nodes take too long"
+            removal.reason = "its nodes take too long"
+            if removal.has_forgotten or removal.gone:
+                pause = 0.0  # it comes further each time
         except asyncio.CancelledError:
-            await removals.postpone(doomed, 0.0, "the server ended")
+            await removals.postpone(doomed, 0.0, "the server ended", removal.gone)
             raise
-        if not reason:
-            if await removals.removed(doomed):
+        if not removal.reason:
+            if await removals.removed(doomed, removal.gone):
                 self._means.counts.cleaned += 1
             return
-        pause = _pause(doomed.attempts)
-        if await removals.postpone(doomed, pause, reason):
-            fields = {"file": doomed.file, "attempts": doomed.attempts, "reason": reason}
+        if await removals.postpone(doomed, pause, removal.reason, removal.gone):
+            attempts, reason = doomed.attempts, removal.reason
+            fields = {"file": doomed.file, "attempts": attempts, "reason": reason}
             _log.info("removing a file is put off", extra={"fields": fields})
 
-    async def _delete(self, copies: Iterable[Copy]) -> str:
-        """Delete them on their nodes; answers why not all are, if they are not."""
-        await self._means.members.all()
-        reasons = await asyncio.gather(*(self._delete_one(copy) for copy in copies))
-        return next(filter(None, reasons), "")
+    async def _delete(self, removal: "_Removal") -> None:
+        """Delete the copies on their nodes, and forget those of each page but the last."""
+        means, doomed = self._means, removal.doomed
+        after: Copy | None = None
+        while True:
+            page = await means.removals.copies(doomed.file, after, _PAGE)
+            await means.members.all()
+            at_once = min(len(page), _REQUESTS)
+            await side_by_side(partial(self._delete_one, removal), page, at_once)
+            if len(page) < _PAGE:
+                return
+            if removal.gone and not await means.removals.forget(doomed, removal.gone):
+                removal.reason = "another has claimed it"
+                return
+            removal.has_forgotten |= bool(removal.gone)
+            removal.gone.clear()
+            after = page[-1]
 
-    async def _delete_one(self, copy: Copy) -> str:
+    async def _delete_one(self, removal: "_Removal", copy: Copy) -> None:
         means = self._means
         async with self._room:
             node = means.members.get(copy.node)
-            if node is None or node.state is NodeState.DEAD:
-                return ""  # when it comes back, its scrub removes what has no row
-            if not means.is_asked(node):
-                return f"node {node.id} does not answer"
-            try:
-                await means.client.delete(node, copy.name)
-            except NodeFailed as failure:
-                means.failed(failure)
-                return str(failure)
-            return ""
+            if node is not None and node.state is not NodeState.DEAD:
+                if not means.is_asked(node):
+                    removal.reason = f"node {node.id} does not answer"
+                    return
+                try:
+                    await means.client.delete(node, part_name(removal.doomed.file, copy.number))
+                except NodeFailed as failure:
+                    means.failed(failure)
+                    removal.reason = str(failure)
+                    return
+            # When a dead node comes back, its scrub removes what has no row.
+            removal.gone.append(copy)
+
+
+@dataclass(slots=True)
+class _Removal:
+    """How far the removal of a file has come. ``reason`` is why some copy is not deleted."""
+
+    doomed: Doomed
+    reason: str = ""
+    gone: list[Copy] = field(default_factory=list)
+    """Those that are deleted, and not forgotten yet."""
+    has_forgotten: bool = False
 
 
 def _pause(attempts: int) -> float:

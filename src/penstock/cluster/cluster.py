@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from penstock.catalog import GroupCommit
 from penstock.catalog.cluster import Copies, Duties, Files, Node, Nodes, NodeState, Removals
 from penstock.catalog.cluster.nodes import SUSPECT_AFTER
+from penstock.cluster.draining import MOST_NEEDED
 from penstock.cluster.members import Members
 from penstock.cluster.node_client import NodeClient
 from penstock.cluster.options import ClusterOptions
@@ -25,7 +26,7 @@ _SEEN_BY_ALL: Final = 2.0
 """Seconds until every process knows how a node stands."""
 
 
-class Standing(NamedTuple):
+class NodeStanding(NamedTuple):
     """A node, and how many parts the catalog has on it."""
 
     node: Node
@@ -37,7 +38,7 @@ class Overview(NamedTuple):
     than ``min_nodes``. ``removing`` files wait to be removed from the nodes. ``upkeep`` is what
     this process has seen and done, by name."""
 
-    nodes: list[Standing]
+    nodes: list[NodeStanding]
     live: int
     min_nodes: int
     replicas: int
@@ -66,7 +67,7 @@ class Cluster:
         nodes = await self.members.all()
         counts, removing = await self.tally.now()
         return Overview(
-            nodes=[Standing(node, counts.get(node.id, 0)) for node in nodes],
+            nodes=[NodeStanding(node, counts.get(node.id, 0)) for node in nodes],
             live=sum(node.state is NodeState.LIVE for node in nodes),
             min_nodes=self.options.min_nodes,
             replicas=self.options.replicas,
@@ -74,7 +75,7 @@ class Cluster:
             upkeep=self.upkeep.status(),
         )
 
-    async def standing(self, identity: str) -> Standing:
+    async def standing(self, identity: str) -> NodeStanding:
         """How a node stands.
 
         :raises NotFound: there is no such node.
@@ -83,7 +84,7 @@ class Cluster:
         node = self.members.get(identity)
         if node is None:
             raise NotFound(f"there is no storage node {identity!r}; penstock nodes ls lists them")
-        return Standing(node, (await self.nodes.counts(identity)).get(identity, 0))
+        return NodeStanding(node, (await self.nodes.counts(identity)).get(identity, 0))
 
     async def drain(self, identity: str, *, draining: bool) -> None:
         """Have all parts of a node moved to others, or let it take some again.
@@ -101,7 +102,7 @@ class Cluster:
         await self.nodes.unscrubbed(identity)
         self.upkeep.nudge()
 
-    async def remove(self, identity: str, *, force: bool) -> Standing:
+    async def remove(self, identity: str, *, force: bool) -> NodeStanding:
         """Forget a node that is silent and not needed; by ``force`` a dead one although it is.
 
         Answers how it stood.
@@ -150,23 +151,24 @@ def open_cluster(
         sha256,
     )
     removals = Removals(engine, commits)
-    upkeep = Upkeep(shared, nodes, removals, Duties(engine, commits))
+    upkeep = Upkeep(shared, nodes, removals, Duties(commits))
     tally = Tally(nodes, removals)
     return Cluster(options, nodes, removals, members, ClusterStore(shared), upkeep, tally)
 
 
-def _check_removable(standing: Standing, needed: int, *, force: bool) -> None:
+def _check_removable(standing: NodeStanding, needed: int, *, force: bool) -> None:
     node = standing.node
+    short = f"{'at least ' * (needed >= MOST_NEEDED)}{needed:,} parts have too few copies without"
     if needed and not force:
         raise WrongState(
-            f"{needed:,} parts have too few copies without the node: drain it, or wait until they "
-            "were copied from others; where its disk is lost for ever, remove it with force",
+            f"{short} the node: drain it, or wait until they were copied from others; where its "
+            "disk is lost for ever, remove it with force",
             parts=needed,
         )
     if needed and node.state is not NodeState.DEAD:
         raise WrongState(
-            f"the node is {node.state}, not dead, and {needed:,} parts have too few copies without "
-            "it: stop it, and wait until it is dead",
+            f"the node is {node.state}, not dead, and {short} it: stop it, and wait until it is "
+            "dead",
             parts=needed,
         )
     if standing.parts and node.state is NodeState.SUSPECT:

@@ -1,18 +1,15 @@
 """A part, copied from nodes that have it to one that is to have it."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import Final, NamedTuple
 
 from isal import isal_zlib
 
 from penstock.catalog.cluster.rows import BLOCK, CopyState, Node, PartRow
 from penstock.cluster.means import Means
+from penstock.cluster.spans import block_crc32, has_sums, offset
 from penstock.cluster.trouble import Kind, NodeFailed
 from penstock.errors import Superseded
-
-_CRC: Final = 4
-"""Bytes of a block's CRC-32 in the catalog."""
 
 
 class NoGoodCopy(Exception):
@@ -21,14 +18,6 @@ class NoGoodCopy(Exception):
     def __init__(self, part: PartRow, silent: bool) -> None:
         super().__init__(f"no node gives a good copy of {part.name}")
         self.silent = silent
-
-
-class Block(NamedTuple):
-    """Bytes ``start`` to ``stop`` of a part, and their CRC-32."""
-
-    start: int
-    stop: int
-    crc32: int
 
 
 class Copier:
@@ -44,8 +33,10 @@ class Copier:
         Answers ``False`` if the file is removed meanwhile; then nothing is left of the copy.
 
         :raises NodeFailed: ``target`` did not take it.
-        :raises NoGoodCopy: a block cannot be had.
+        :raises NoGoodCopy: a block cannot be had, or nobody knows what it should be.
         """
+        if not has_sums(part):
+            raise NoGoodCopy(part, silent=False)
         means = self._means
         try:
             async with means.handing:
@@ -73,12 +64,12 @@ class _Reading:
         self._silent = False
 
     async def blocks(self) -> AsyncIterator[bytes]:
-        for block in blocks_of(self._part):
+        for block in range(-(-self._part.size // BLOCK)):
             data = await self._block(block)
             await self._means.pace(len(data))
             yield data
 
-    async def _block(self, block: Block) -> bytes:
+    async def _block(self, block: int) -> bytes:
         for node in list(self._sources):
             try:
                 data = await self._read(node, block)
@@ -86,7 +77,7 @@ class _Reading:
                 self._sources.remove(node)
                 await self._blame(node, failure)
                 continue
-            if isal_zlib.crc32(data) == block.crc32:
+            if isal_zlib.crc32(data) == block_crc32(self._part, block):
                 return data
             # Another of its blocks may be the only good one that there is.
             self._sources.remove(node)
@@ -94,8 +85,10 @@ class _Reading:
             await self._is_bad(node)
         raise NoGoodCopy(self._part, self._silent)
 
-    async def _read(self, node: Node, block: Block) -> bytes:
-        content = self._means.client.get(node, self._part.name, block.start, block.stop)
+    async def _read(self, node: Node, block: int) -> bytes:
+        part = self._part
+        start, stop = offset(part, block), offset(part, block + 1)
+        content = self._means.client.get(node, part.name, start, stop)
         async with aclosing(content) as pieces:
             return b"".join([piece async for piece in pieces])
 
@@ -111,11 +104,3 @@ class _Reading:
         if copies.get(node.id) is CopyState.STORED:
             copies[node.id] = CopyState.BAD
             await self._means.is_bad(part, node.id)
-
-
-def blocks_of(part: PartRow) -> Iterator[Block]:
-    """The blocks of a part that was stored once."""
-    crcs = part.blocks or b""
-    for at, start in enumerate(range(0, part.size, BLOCK)):
-        crc32 = int.from_bytes(crcs[at * _CRC : (at + 1) * _CRC], "little")
-        yield Block(start, min(start + BLOCK, part.size), crc32)

@@ -10,6 +10,7 @@ from penstock.cluster.means import Means
 from penstock.cluster.trouble import Kind, NodeFailed
 
 _PATIENCE: Final = 15.0
+"""Seconds that a node is given to answer, beside those to read its disk."""
 _READ_RATE: Final = 4 << 20
 """Bytes per second that a node is given to read its disk, at least."""
 
@@ -28,17 +29,23 @@ class Expected(NamedTuple):
         return cls(part.name, part.file, part.number, part.size, part.crc32)
 
 
-async def judge(means: Means, node: Node, copies: Iterable[Expected]) -> dict[str, CopyState]:
+async def judge(
+    means: Means, node: Node, copies: Iterable[Expected], *, is_there: bool = True
+) -> dict[str, CopyState]:
     """Have ``node`` read these from its disk, and write down how they stand.
 
     A copy that was thought bad, or never finished, counts if it is right; one that counted is bad
-    if it is not. Answers the state by name of each that has a row still.
+    if it is not. Answers the state by name of each that has a row still. Begins when the rate of
+    the upkeep allows it.
 
+    :param is_there: whether the node has them to read, as far as is known; else it costs nothing
     :raises NodeFailed: the node did not tell of all.
     """
     expected = {copy.name: copy for copy in copies}
     if not expected:
         return {}
+    if is_there:
+        await means.pace(_bytes(expected.values()))
     # Others wait meanwhile, and a node that was stopped would never answer. Nor is anything written
     # down by a process that was stopped itself: it may be long ago that the node looked.
     async with means.handing, _in_time(node, expected.values()):
@@ -57,19 +64,21 @@ async def judge(means: Means, node: Node, copies: Iterable[Expected]) -> dict[st
 
 
 async def wrong(means: Means, node: Node, copies: Iterable[Expected]) -> list[Expected]:
-    """Those of ``copies`` that ``node`` has not, or not right; changes nothing.
+    """Those of ``copies`` that ``node`` has not, or not right; changes nothing. Begins when the
+    rate of the upkeep allows it.
 
     :raises NodeFailed: the node did not tell of all.
     """
     asked = list(copies)
+    await means.pace(_bytes(asked))
     async with _in_time(node, asked):
         looked = await _looked(means, node, asked)
     return [copy for copy in asked if not looked.get(copy.name, False)]
 
 
 async def shows(means: Means, node: Node, part: PartRow) -> bool:
-    """Whether a node shows that it has a copy which counts, without reading it; the copy is bad
-    if it has none."""
+    """Whether a node shows that it has a copy which counts, by its last byte alone: that no byte
+    before is another is not seen, no CRC-32 is taken. The copy is bad if it has none."""
     if not means.is_asked(node):
         return False
     try:
@@ -103,9 +112,13 @@ async def _in_time(node: Node, copies: Collection[Expected]) -> AsyncIterator[No
 
     :raises NodeFailed: it is over.
     """
-    seconds = _PATIENCE + sum(copy.size for copy in copies) / _READ_RATE
+    seconds = _PATIENCE + _bytes(copies) / _READ_RATE
     try:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError as error:
         raise NodeFailed(Kind.UNREACHABLE, node.id, "it does not read in time") from error
+
+
+def _bytes(copies: Iterable[Expected]) -> int:
+    return sum(copy.size for copy in copies)

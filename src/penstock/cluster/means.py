@@ -2,20 +2,30 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from penstock.catalog.cluster.nodes import Nodes
 from penstock.catalog.cluster.removals import Removals
-from penstock.catalog.cluster.rows import Node, PartRow
+from penstock.catalog.cluster.rows import Node
 from penstock.cluster.shared import Shared
 from penstock.cluster.standing import Standing
 from penstock.cluster.trouble import Kind, NodeFailed
 from penstock.octets.rate import TokenBucket
 
 _DECISION: Final = 5.0
+_PIECE: Final = 1 << 20
+"""Bytes that are taken on credit at once, so that nobody waits long for what others took."""
+
+Between = Callable[[], Awaitable[None]]
+"""What is done between two pages of a walk through many parts."""
 
 _log = logging.getLogger("penstock.cluster")
+
+
+async def nothing() -> None:
+    """There is nothing to be done between."""
 
 
 @dataclass(slots=True)
@@ -48,7 +58,8 @@ class NamedPart(Protocol):
 
 
 class Means:
-    """Shared by the tasks of the upkeep of one process."""
+    """What the tasks of the upkeep of one process share: the nodes and the catalog, the counts of
+    what was done, the limit of bytes per second, and the lock ``handing``."""
 
     def __init__(self, shared: Shared, nodes: Nodes, removals: Removals) -> None:
         self.options = shared.options
@@ -61,16 +72,13 @@ class Means:
         self.counts = Counts()
         self.handing = asyncio.Lock()
         """Held where a copy's row and its bytes change together: by who announces a copy, counts
-        one, or removes one. Never for as long as bytes are sent."""
+        one, or removes one. One lock for all parts. Never held for as long as bytes are sent, but
+        for as long as a node reads copies that are doubtful."""
         self._bucket = TokenBucket(shared.options.upkeep_rate)
 
     async def standing(self) -> Standing:
         """The nodes as they are now, at most a second ago."""
         return Standing.of(await self.members.all(), self.options.replicas)
-
-    async def part(self, file: str, number: int) -> PartRow | None:
-        """A part as the catalog has it now; ``None`` if it is gone."""
-        return next((row for row in await self.files.parts(file) if row.number == number), None)
 
     def deciding(self) -> asyncio.Timeout:
         """The time in which what is decided by the catalog is done, or not done at all.
@@ -81,8 +89,14 @@ class Means:
         return asyncio.timeout(_DECISION)
 
     async def pace(self, size: int) -> None:
-        """Wait so that everything that calls this passes ``upkeep_rate`` bytes per second."""
-        await asyncio.sleep(self._bucket.delay(asyncio.get_running_loop().time(), size))
+        """Wait so that everything that calls this passes ``upkeep_rate`` bytes per second.
+
+        Who passes much waits a piece at a time: who passes little meanwhile does not wait for all
+        of it.
+        """
+        loop = asyncio.get_running_loop()
+        for start in range(0, size, _PIECE):
+            await asyncio.sleep(self._bucket.delay(loop.time(), min(_PIECE, size - start)))
 
     async def is_bad(self, part: NamedPart, node_id: str) -> None:
         """A copy that counted is not there, or not right."""

@@ -1,4 +1,4 @@
-"""The nodes as one process sees them: the old system's locator, over a catalog that all share."""
+"""The nodes as one process sees them: s3testcase's locator, over a catalog that all share."""
 
 import asyncio
 import logging
@@ -20,8 +20,6 @@ _RETRY_AFTER = 2
 _MOST_GATHERED = 10_000
 _PATIENCE = 2.0
 """Seconds that the catalog has for an answer to a node, which waits for three."""
-_CLOSING = 5
-"""Seconds that a database may hang while the process ends."""
 
 AWAY = (sql.OperationalError, sql.InterfaceError, sql.TimeoutError, OSError)
 """What is raised while the database is away."""
@@ -90,7 +88,8 @@ class Members:
         if taken or (waiting is not None and waiting.address != heard.address):
             raise WrongState(
                 f"the node {heard.id} is live at another address; no two may have the same id: "
-                "give this one a folder of its own, or wait until the other is gone"
+                "give this one a folder of its own, or wait until the other is gone; if it is the "
+                "same node, seen by gateways on several networks, name --advertise"
             )
         if waiting is None and len(self._gathered) >= _MOST_GATHERED:
             raise Busy("too many nodes announce themselves", retry_after=_RETRY_AFTER)
@@ -161,14 +160,13 @@ class Members:
         return True
 
     async def close(self) -> None:
-        """Write down what was heard, if the database does not hang."""
+        """Write down what was heard."""
         self._closed = True
         tasks = [task for task in (self._writing, self._asking) if task is not None]
-        with self._nodes.bounded(_CLOSING):
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await self.flush()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.flush()
 
     def _is_fresh(self) -> bool:
         return self._clock() - self._looked < _FRESH

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
+from penstock.cluster.addresses import node_url
 from penstock.cluster.node_answers import (
     Checked,
     Kept,
@@ -255,7 +256,7 @@ class NodeClient:
             async with in_time:
                 response = await self._opened(node).request(
                     method,
-                    URL(_base(node.address) + path, encoded=True),
+                    URL(node_url(node.address) + path, encoded=True),
                     # Nodes may change their addresses with one another; it refuses if it is not.
                     headers={**self._headers, "x-penstock-node": node.id, **headers},
                     data=data,
@@ -311,10 +312,6 @@ class _Once:
             raise _Stale
         self._sent = True
         return await handler(request)
-
-
-def _base(address: str) -> str:
-    return address.rstrip("/") if "://" in address else f"http://{address}"
 
 
 def _file(name: str) -> str:

@@ -1,7 +1,7 @@
 """Copies that are not needed, removed from their nodes; never the last good one."""
 
 from penstock.catalog.cluster.rows import CopyState, Node, NodeState, PartRow
-from penstock.cluster.judging import Expected, shows, wrong
+from penstock.cluster.judging import Expected, judge, shows, wrong
 from penstock.cluster.means import Means
 from penstock.cluster.standing import Standing
 from penstock.cluster.trouble import NodeFailed
@@ -22,14 +22,16 @@ class Releaser:
 
         With ``thorough`` the nodes of the others read theirs from the disk before, else they show
         that they have them.
+
+        One that stays counts again when its node read it and it is right: somebody may have found
+        it bad meanwhile. If the node does not answer, the repair sees to that later.
         """
-        copies = self._means.copies
-        await copies.bad(part.file, part.number, node_id)
+        await self._means.copies.bad(part.file, part.number, node_id)
         if await self._may_go(part, thorough):
             # If it is not removed it stays one that does not count: nobody may know what became
             # of its bytes.
             return await self._remove(part, node_id)
-        await copies.found(part.file, part.number, node_id)
+        await self._judge(part, node_id)
         return False
 
     async def dispose(self, part: PartRow, node_id: str) -> bool:
@@ -41,7 +43,7 @@ class Releaser:
         means = self._means
         try:
             async with means.handing, means.deciding():
-                now = await means.part(part.file, part.number)
+                now = await means.files.part(part.file, part.number)
                 standing = await means.standing()
                 if now is None or now.copies.get(node_id) in (None, CopyState.STORED):
                     return False
@@ -56,12 +58,21 @@ class Releaser:
             return False
 
     async def _may_go(self, part: PartRow, thorough: bool) -> bool:
-        now = await self._means.part(part.file, part.number)
+        now = await self._means.files.part(part.file, part.number)
         standing = await self._means.standing()
         if now is None or not standing.is_enough(now):
             return False
         stays = [standing.nodes[node] for node in standing.holders(now)]
         return all([await self._is_there(now, node, thorough) for node in stays])
+
+    async def _judge(self, part: PartRow, node_id: str) -> None:
+        node = (await self._means.standing()).nodes.get(node_id)
+        if node is None or not self._means.is_asked(node):
+            return
+        try:
+            await judge(self._means, node, [Expected.of(part)])
+        except NodeFailed as failure:
+            self._means.failed(failure)
 
     async def _is_deleted(self, standing: Standing, name: str, node_id: str) -> bool:
         node = standing.nodes.get(node_id)
@@ -81,7 +92,6 @@ class Releaser:
             return await shows(self._means, node, part)
         if not self._means.is_asked(node):
             return False
-        await self._means.pace(part.size)
         try:
             amiss = await wrong(self._means, node, [Expected.of(part)])
         except NodeFailed as failure:

@@ -9,7 +9,7 @@ from typing import Final
 from penstock.catalog.cluster.rows import CopyState, Node, PartRow
 from penstock.cluster.copying import Copier, NoGoodCopy
 from penstock.cluster.judging import Expected, judge
-from penstock.cluster.means import Means
+from penstock.cluster.means import Between, Means, nothing
 from penstock.cluster.placement import choose
 from penstock.cluster.releasing import Releaser
 from penstock.cluster.standing import Standing
@@ -49,7 +49,7 @@ class Repairer:
         self._pauses: dict[tuple[str, str], tuple[float, float]] = {}
         self._told: set[str] = set()
 
-    async def walk(self) -> bool:
+    async def walk(self, between: Between = nothing) -> bool:
         """Repair every part that has too few copies; answers whether all have enough now."""
         means = self._means
         outcomes: Counter[Outcome] = Counter()
@@ -72,6 +72,7 @@ class Repairer:
                 break
             await side_by_side(one, page, _AT_ONCE)
             after = (page[-1].file, page[-1].number)
+            await between()
         means.counts.short = outcomes.total()
         means.counts.lost = outcomes[Outcome.LOST]
         self._told &= lost  # what was found again is told of when it is lost again
@@ -126,7 +127,7 @@ class Repairer:
 
     async def _tend(self, file: str, number: int, node_id: str) -> bool:
         """Answers whether there is nothing more to do."""
-        part = await self._means.part(file, number)
+        part = await self._means.files.part(file, number)
         if part is None or part.copies.get(node_id) in (None, CopyState.STORED):
             return True
         if await self.mend(part) is not Outcome.ENOUGH:
@@ -155,8 +156,6 @@ class Repairer:
                 self._means.failed(failure)
                 continue
             part.copies[node_id] = found.get(part.name, state)
-            if part.copies[node_id] is CopyState.STORED:  # else it was most likely not there
-                await self._means.pace(part.size)
 
     def _target(self, part: PartRow, standing: Standing, refused: set[str]) -> Node | None:
         """The node that is to have one more copy; one whose copy is bad may have it replaced."""

@@ -85,6 +85,8 @@ class Scrubber:
         await self._finish(node)
 
     async def _begin(self, node: Node) -> bool:
+        if await self._means.nodes.scrubbing(node.id):
+            self.cursors.pop(node.id, None)
         await self._compare(node, await self._means.copies.now())
         self._compared.add(node.id)
         return True
@@ -162,8 +164,11 @@ class Scrubber:
         began: float,
     ) -> None:
         doubtful = [row for row in rows if _is_doubtful(row, listed.get(row.name), began)]
-        for batch in _batches(doubtful):
-            await judge(self._means, node, map(_expected, batch))
+        # Of a disk that lost everything there is nothing to be read, and much to be repaired soon.
+        for is_there in (False, True):
+            such = [row for row in doubtful if (row.name in listed) is is_there]
+            for batch in _batches(such):
+                await judge(self._means, node, map(_expected, batch), is_there=is_there)
 
     async def _adopt(self, node: Node, names: Collection[str]) -> None:
         """Count what the node has of parts of which not enough copies can be seen, if it is right:
@@ -236,7 +241,6 @@ class Scrubber:
         while page := await self._means.copies.on(node.id, after, _PAGE):
             stored = [row for row in page if row.state is CopyState.STORED]
             for batch in _batches(stored):
-                await self._means.pace(sum(row.size for row in batch))
                 # Nobody is held up while the node reads what is most likely right.
                 amiss = await wrong(self._means, node, map(_expected, batch))
                 await judge(self._means, node, amiss)

@@ -5,7 +5,7 @@ from typing import Final
 
 from penstock.catalog.cluster.rows import PartRow
 from penstock.cluster.balancing import used_share
-from penstock.cluster.means import Means
+from penstock.cluster.means import Between, Means, nothing
 from penstock.cluster.releasing import Releaser
 from penstock.cluster.standing import Standing
 from penstock.stores.tasks import side_by_side
@@ -21,7 +21,7 @@ class Trimmer:
         self._means = means
         self._releaser = releaser
 
-    async def walk(self) -> bool:
+    async def walk(self, between: Between = nothing) -> bool:
         """Look at every part; answers whether none has too many copies now."""
         means = self._means
         is_done = True
@@ -40,6 +40,7 @@ class Trimmer:
                 return is_done
             await side_by_side(partial(one, standing), page, _AT_ONCE)
             after = (page[-1].file, page[-1].number)
+            await between()
 
     async def _trim(self, part: PartRow, standing: Standing) -> bool:
         holders = [standing.nodes[node] for node in standing.holders(part)]

@@ -34,7 +34,6 @@ _LOOK: Final = 5.0
 """Seconds between two looks whether there is something to do."""
 _SLICE: Final = 30.0
 _AFTER_ERROR: Final = 5.0
-_CLOSING: Final = 5
 
 _log = logging.getLogger("penstock.cluster")
 
@@ -96,18 +95,16 @@ class Upkeep:
         ]
 
     async def close(self) -> None:
-        """End; what is under way is begun again by the next process. A database that hangs is
-        given five seconds."""
-        with self._duties.bounded(_CLOSING):
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self.cleaner.close()
-            if self._held_until:
-                try:
-                    await self._duties.release(DUTY, self.holder)
-                except SQLAlchemyError:  # then it is free when its lease is over
-                    _log.warning("the duty for the cluster cannot be given back now")
+        """End; what is under way is begun again by the next process."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.cleaner.close()
+        if self._held_until:
+            try:
+                await self._duties.release(DUTY, self.holder)
+            except SQLAlchemyError:  # then it is free when its lease is over
+                _log.warning("the duty for the cluster cannot be given back now")
 
     def nudge(self) -> None:
         """Look now whether there is something to do, at all parts too."""
@@ -128,7 +125,7 @@ class Upkeep:
         return asdict(self.means.counts)
 
     async def needed(self, node_id: str) -> int:
-        """How many copies on a node, counted up to 1000, would be missed if it were gone."""
+        """See :meth:`penstock.cluster.draining.Drainer.needed`."""
         return await self.drainer.needed(node_id)
 
     async def _keep_duty(self, mending: asyncio.Event, scrubbing: asyncio.Event) -> None:

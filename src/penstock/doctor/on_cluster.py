@@ -10,7 +10,7 @@ import aiohttp
 from penstock.catalog import GroupCommit, open_database
 from penstock.catalog.cluster import Nodes
 from penstock.catalog.looking import look_at
-from penstock.cluster import ClusterOptions, Node, NodeState
+from penstock.cluster import ClusterOptions, Node, NodeState, node_url
 from penstock.doctor.findings import Finding, Findings, broken, clock, ok, warning
 from penstock.errors import PenstockError
 from penstock.threads import in_thread
@@ -78,9 +78,9 @@ async def _look_at(
     """Its state, and what it answers."""
     name = f"node {node.id}"
     state = f"{node.state}, at {node.address}"
-    base = node.address if "://" in node.address else f"http://{node.address}"
+    url = f"{node_url(node.address)}/health"
     try:
-        async with slots, web.get(f"{base}/health", allow_redirects=False) as answer:
+        async with slots, web.get(url, allow_redirects=False) as answer:
             told = await answer.json()
             date = answer.headers.get("Date", "")
     except (aiohttp.ClientError, TimeoutError, ValueError, OSError):

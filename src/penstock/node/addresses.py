@@ -1,16 +1,12 @@
 """Where a locator is, and where a node can be reached."""
 
 import asyncio
-import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from penstock.cluster import node_address
 from penstock.errors import BadRequest
 from penstock.node.options import Options
-
-_ADDRESS = re.compile(
-    r"(?:https?://)?(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})/?", re.ASCII
-)
 
 
 def check_addresses(options: Options) -> None:
@@ -46,12 +42,12 @@ def advertised(text: str) -> str:
 
     :raises BadRequest: it is none.
     """
-    match = _ADDRESS.fullmatch(text)
-    if text and (match is None or not 0 < int(match[1]) < 1 << 16):
+    try:
+        return node_address(text) if text else ""
+    except ValueError:
         raise BadRequest(
             f"{text!r} is not an address to advertise, such as node1:8201 or http://node1:8201"
-        )
-    return text.removesuffix("/")
+        ) from None
 
 
 def is_any(host: str) -> bool:

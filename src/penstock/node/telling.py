@@ -6,6 +6,7 @@ import time
 
 import aiohttp
 
+from penstock.cluster import CLUSTER
 from penstock.node.addresses import joined, local_host
 from penstock.node.context import Node
 from penstock.node.shelf import Space
@@ -16,9 +17,6 @@ _TIMEOUT = aiohttp.ClientTimeout(total=3.0)
 _MOST_READ = 4 << 10
 _MOST_TOLD = 300
 _REFUSED = frozenset({401, 403})
-
-CLUSTER = "X-Penstock-Cluster"
-"""The id of the cluster that the locator belongs to; that of s3testcase tells none."""
 
 
 class Locator:

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from penstock.errors import SourceChanged
+from penstock.errors import ServerUnavailable, SourceChanged
 from penstock.server.services import Services
 from penstock.server.wire import Wire, in_page_cache
-from penstock.stores.interface import Assures, FileInfo, OpenFile, Store
+from penstock.stores.interface import FileInfo, OpenFile, Store
 from penstock.stores.pieces import closing
 from penstock.threads import in_pool, open_in_thread, to_the_end, use_in_thread
 
 T = TypeVar("T")
 
+_LOOKS: Final = 2
+_RETRY_AFTER: Final = 1
 BLOCK: Final = 512 << 10
 """Bytes that are worked on by one trip to a thread, and held for it."""
 
@@ -56,18 +58,25 @@ async def open_content(services: Services, key: str) -> Content:
     """
     local = services.local_files
     if local is None:
-        return await _open_stored(services.store, key)
+        return await _open_stored(services, key)
     file = local.open_cached(key)
     if file is None:
         file = await open_in_thread(partial(local.open_file, key), _close)
     return _Opened(file, file.info)
 
 
-async def _open_stored(store: Store, key: str) -> Content:
-    info = await store.stat(key)
-    if isinstance(store, Assures):
-        await store.assure(info)
-    return _Stored(store, info)
+async def _open_stored(services: Services, key: str) -> Content:
+    for _ in range(_LOOKS):
+        info = await services.store.stat(key)
+        try:
+            if services.assures is not None:
+                await services.assures.assure(info)
+        except SourceChanged:  # it was replaced just now
+            continue
+        return _Stored(services.store, info)
+    raise ServerUnavailable(
+        f"{key!r} is replaced again and again; try again later", retry_after=_RETRY_AFTER
+    )
 
 
 def _close(file: OpenFile) -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from penstock.catalog.away import told_when_away
 from penstock.errors import PenstockError
 from penstock.server import problems
 from penstock.server.context import BEGUN, CLOSING, CUT, RECEIVED, REQUEST_ID, ROUTINE, SENT
@@ -75,7 +76,8 @@ def errors_as(answers: Answers) -> Middleware:
         try:
             check_origin(request)
             check_expectation(request)
-            return await handler(request)
+            with told_when_away():
+                return await handler(request)
         except asyncio.CancelledError:
             raise
         except ConnectionError:  # the client left: nobody is there to be told

@@ -15,7 +15,7 @@ from penstock.pulls import Pulls
 from penstock.remote import Remote
 from penstock.server.serving import Traffic
 from penstock.settings import Settings
-from penstock.stores.interface import LocalFiles, Store
+from penstock.stores.interface import Assures, LocalFiles, Store
 from penstock.threads import in_thread
 from penstock.uploads import Uploads
 
@@ -43,6 +43,8 @@ class Services:
     traffic: Traffic = field(init=False)
     local_files: LocalFiles | None = field(init=False)
     """The store again if it can open files, which a request should not have to find out."""
+    assures: Assures | None = field(init=False)
+    """Likewise if it knows beforehand what can be had."""
     courier: Courier | None = None
     """Delivers webhooks while the application runs, if anybody is to be told."""
     cluster: "Cluster | None" = None
@@ -80,6 +82,8 @@ class Services:
         object.__setattr__(self, "traffic", Traffic(settings.max_transfers))
         local = self.store if isinstance(self.store, LocalFiles) else None
         object.__setattr__(self, "local_files", local)
+        assures = self.store if isinstance(self.store, Assures) else None
+        object.__setattr__(self, "assures", assures)
 
 
 SERVICES = web.AppKey("services", Services)

@@ -12,8 +12,14 @@ from penstock.server.logs import note
 from penstock.server.signals import ignore_signals, received_signals, waking_signals
 
 
-async def run_worker(worker: Worker, jobs: Jobs, started: Callable[[], None]) -> None:
-    """Do jobs until a signal; ``started`` is called once they are claimed.
+async def run_worker(
+    worker: Worker,
+    jobs: Jobs,
+    started: Callable[[], None],
+    stopping: Callable[[], None] = lambda: None,
+) -> None:
+    """Do jobs until a signal; ``started`` is called once they are claimed, ``stopping`` when no
+    more are.
 
     On SIGTERM, SIGINT or SIGHUP handlers are ended and their jobs given back, which takes seconds.
     A second signal ends the process at once, as a crash would: what it held is begun elsewhere
@@ -27,6 +33,7 @@ async def run_worker(worker: Worker, jobs: Jobs, started: Callable[[], None]) ->
             await stop.get()
             note("stopping", jobs=worker.running)
         finally:
+            stopping()
             await _unless_again(worker.close(), stop)
             await jobs.close()
         ignore_signals()

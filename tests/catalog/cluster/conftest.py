@@ -11,7 +11,7 @@ from sqlalchemy import Engine, Executable, delete
 
 from penstock.catalog import GroupCommit, open_database, sqlite_url
 from penstock.catalog import schema as tables
-from penstock.catalog.cluster import Copies, Duties, Files, Nodes, Part, Removals, Stored
+from penstock.catalog.cluster import Copies, Doomed, Duties, Files, Nodes, Part, Removals, Stored
 from penstock.stores.interface import ALWAYS, Condition, Facts, FileInfo
 
 HOUR = 3600.0
@@ -78,6 +78,11 @@ class Catalog(NamedTuple):
         await self.commit(file, key, grace=grace, **kwargs)
         return file
 
+    async def removed(self, doomed: Doomed) -> bool:
+        """Take down that all of it is gone from its nodes."""
+        gone = await self.removals.copies(doomed.file, None, 100)
+        return await self.removals.removed(doomed, gone)
+
 
 OpenCatalog = Callable[[], Awaitable[Catalog]]
 
@@ -119,7 +124,7 @@ async def open_catalog(engine: Engine) -> AsyncIterator[OpenCatalog]:
             Nodes(own, commits, 30.0),
             Removals(own, commits),
             Copies(own, commits),
-            Duties(own, commits),
+            Duties(commits),
         )
         opened.append(catalog)
         return catalog

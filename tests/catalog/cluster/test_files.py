@@ -86,7 +86,7 @@ async def test_what_a_version_became_is_told_until_it_is_gone(catalog: Catalog) 
     assert await catalog.files.made(file) == answer
 
     for doomed in await catalog.removals.claim(10, HOUR):
-        await catalog.removals.removed(doomed)
+        await catalog.removed(doomed)
 
     with pytest.raises(Superseded):
         await catalog.files.made(file)
@@ -243,7 +243,7 @@ async def test_a_delete_may_be_refused(catalog: Catalog) -> None:
         await catalog.files.delete("b", ALWAYS, 0)
 
     assert (await catalog.files.stat("a")).etag == file
-    assert await catalog.removals.count() == 0
+    assert await catalog.removals.next_due() is None
 
 
 async def test_what_is_given_up_is_due_at_once_but_never_what_is_whole(catalog: Catalog) -> None:

@@ -66,6 +66,7 @@ def connection(engine: Engine) -> Iterator[Connection]:
 @example({"a/a", "a/b", "a0", "b"}, "", "a/a", "/", 1)
 @example({"a\U0010ffffa", "a\U0010ffff\U0010ffff", "b"}, "", "", "\U0010ffff", 1)
 @example({"\U0010ffffa", "\U0010ffff"}, "\U0010ffff", "", "/", 1)
+@example({"\U0010ffff0"}, "", "\U0010ffff", "\U0010ffff", 1)
 @example({"\ud7ff/a", "\ue000"}, "\ud7ff", "", "", 5)
 @given(KEYS, PREFIXES, AFTERS, DELIMITERS, st.integers(1, 6))
 def test_pages_join_to_the_sorted_list(

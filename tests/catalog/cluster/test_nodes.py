@@ -100,11 +100,41 @@ async def test_a_scrub_is_taken_down(catalog: Catalog) -> None:
     await live(catalog, "n1")
     assert (await only(catalog)).scrubbed is None
 
+    assert await catalog.nodes.scrubbing("n1")
+    assert (await only(catalog)).scrubbed is None
     await catalog.nodes.scrubbed("n1")
 
     scrubbed = (await only(catalog)).scrubbed
     assert scrubbed is not None
     assert abs(scrubbed - await catalog.copies.now()) < 60
+    assert not await catalog.nodes.scrubbing("n1")
+    assert (await only(catalog)).scrubbed == scrubbed
+
+
+@pytest.mark.parametrize("was_scrubbed", [False, True])
+@pytest.mark.parametrize("why", ["asked for", "moved", "back"])
+async def test_a_scrub_that_is_asked_for_meanwhile_is_not_forgotten(
+    catalog: Catalog, why: str, was_scrubbed: bool
+) -> None:
+    await live(catalog, "n1")
+    if was_scrubbed:
+        await catalog.nodes.scrubbing("n1")
+        await catalog.nodes.scrubbed("n1")
+    await catalog.nodes.scrubbing("n1")
+
+    if why == "asked for":
+        await catalog.nodes.unscrubbed("n1")
+    elif why == "moved":
+        await catalog.nodes.hear([heard("n1")._replace(address="elsewhere:1")])
+    else:
+        await later(catalog, 40)
+        await catalog.nodes.hear([heard("n1")])
+    await catalog.nodes.scrubbed("n1")
+
+    assert (await only(catalog)).scrubbed is None
+    assert await catalog.nodes.scrubbing("n1")
+    await catalog.nodes.scrubbed("n1")
+    assert (await only(catalog)).scrubbed is not None
 
 
 async def test_a_node_is_removed_with_all_its_copies(catalog: Catalog) -> None:
@@ -140,10 +170,10 @@ async def test_a_node_that_nobody_knows_is_not_found(catalog: Catalog) -> None:
         await catalog.nodes.remove("n9")
 
 
-async def test_copies_that_are_not_good_are_not_counted(catalog: Catalog) -> None:
+async def test_copies_in_every_state_are_counted(catalog: Catalog) -> None:
     file = await catalog.put("a", nodes=["n1", "n2"])
     await catalog.begin("b", nodes=["n1"])
 
     await catalog.copies.bad(file, 1, "n1")
 
-    assert await catalog.nodes.counts() == {"n1": 3, "n2": 2}
+    assert await catalog.nodes.counts() == {"n1": 4, "n2": 2}

@@ -94,6 +94,8 @@ async def everything(catalog: Catalog) -> None:
     await files.parts("f2")
     assert [part.number for part in await files.parts("f2", 5, 7)] == [2]
     assert await files.part("f2", 1)
+    assert await files.few_parts("f2", 1) is None
+    assert len(await files.few_parts("f2", 2) or []) == 2
     assert await files.made("f2")
     await files.page("a", "a", 10)
     await files.page("a", "a", 10, "/")
@@ -105,7 +107,10 @@ async def everything(catalog: Catalog) -> None:
     await catalog.copies.drop("f2", 2, "n1")
     (doomed,) = await catalog.removals.claim(10, HOUR)
     await catalog.removals.next_due()
-    assert await catalog.removals.removed(doomed)
+    (first, *_) = await catalog.removals.copies(doomed.file, None, 10)
+    assert await catalog.removals.copies(doomed.file, first, 10)
+    assert await catalog.removals.forget(doomed, [first])
+    assert await catalog.removed(doomed)
     await files.reading(["f2"], HOUR)
     await files.delete("a", ALWAYS, HOUR)
     await files.abort("f2")

@@ -87,7 +87,7 @@ async def test_either_it_is_seen_or_it_is_removed(open_catalog: OpenCatalog) -> 
 
     async def clean() -> None:
         for doomed in await cleaner.removals.claim(2, HOUR):
-            assert await cleaner.removals.removed(doomed)
+            assert await cleaner.removed(doomed)
             removed.add(doomed.file)
 
     for number in range(ROUNDS):
@@ -182,7 +182,7 @@ async def test_a_removal_waits_for_who_forgets_a_copy_of_it(catalog: Catalog) ->
     part = select(cluster_parts).where(cluster_parts.c.file == file).with_for_update()
     await asyncio.to_thread(connection.execute, part)
 
-    removing = asyncio.create_task(catalog.removals.removed(doomed))
+    removing = asyncio.create_task(catalog.removed(doomed))
     async with asyncio.timeout(30):
         while not await catalog.execute(text("SELECT 1 FROM pg_locks WHERE NOT granted")):
             await asyncio.sleep(0.02)

@@ -18,7 +18,7 @@ from penstock.catalog.cluster import (
     Removals,
     Stored,
 )
-from penstock.catalog.schema import cluster_copies
+from penstock.catalog.schema import cluster_copies, cluster_outbox
 from penstock.stores.interface import ALWAYS, Condition
 from tests.catalog.cluster.conftest import FACTS, HOUR, TABLES, Catalog
 
@@ -43,7 +43,7 @@ async def forgetful(engine: Engine) -> AsyncIterator[Catalog]:
         Nodes(engine, commits, 30.0),
         Removals(engine, commits),
         Copies(engine, commits),
-        Duties(engine, commits),
+        Duties(commits),
     )
     await commits.close()
 
@@ -59,13 +59,13 @@ async def test_a_file_is_made_replaced_and_removed(forgetful: Catalog, catalog: 
     _, replaced = await files.commit("f", "a", 10, FACTS, only_new, HOUR, second)
     assert not replaced
     assert [part.stored for part in await files.parts("f")] == [["n1", "n2"], ["n1", "n3"]]
-    assert await catalog.removals.count() == 0
+    assert await catalog.removals.next_due() is None
 
     await files.delete("a", Condition(etags=("f",)), 0.0)
     await files.reading(["f"], 0.0)
     (doomed,) = await catalog.removals.claim(10, HOUR)
-    assert len(doomed.copies) == 4
-    assert await forgetful.removals.removed(doomed)
+    assert len(await catalog.removals.copies("f", None, 10)) == 4
+    assert await forgetful.removed(doomed)
     for table in TABLES:
         assert await catalog.execute(select(table)) == []
 
@@ -84,6 +84,7 @@ async def test_a_node_is_heard_of_drained_and_removed(forgetful: Catalog) -> Non
     await forgetful.put("a", nodes=["n1"])
     await nodes.hear([Heard("n1", "n1:1", 1, 1, 1)])
     await nodes.drain("n1", True)
+    assert await nodes.scrubbing("n1")
     await nodes.scrubbed("n1")
     assert [node.state for node in await nodes.all()] == [NodeState.DRAINING]
 
@@ -122,4 +123,4 @@ async def test_what_is_replaced_is_told_so(forgetful: Catalog) -> None:
 
     assert (told.etag, replaced) == (file, True)
     await forgetful.files.delete("a", ALWAYS, HOUR)
-    assert await forgetful.removals.count() == 2
+    assert len(await forgetful.execute(select(cluster_outbox))) == 2

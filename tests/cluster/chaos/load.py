@@ -74,10 +74,14 @@ class Load:
 
         :raises Wrong: it is not what it has to be.
         """
-        before = self.done.total()
+        before = self._read_well
         await self._get(key)
-        if self.done["get"] + self.done["get, none"] == 0 or self.done.total() != before + 1:
+        if self._read_well != before + 1:
             raise Wrong(f"{key.name} cannot be read")
+
+    @property
+    def _read_well(self) -> int:
+        return self.done["get"] + self.done["get, none"]
 
     @property
     def _session(self) -> aiohttp.ClientSession:

@@ -24,7 +24,7 @@ REPLICAS = 2
 _SECRET = "the-secret-of-the-trial"
 _KEYS = 24
 _TASKS = 6
-_PATIENCE = 60.0
+_PATIENCE = 90.0
 _GIVEN_UP = 200_000.0
 _SETTINGS = {
     "store": "cluster://",

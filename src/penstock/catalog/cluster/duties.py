@@ -1,12 +1,9 @@
 """Work on the cluster that one process does at a time, under a lease."""
 
-from contextlib import AbstractContextManager
-
-from sqlalchemy import Connection, Engine, Update, or_, update
+from sqlalchemy import Connection, Update, or_, update
 
 from penstock.catalog.clock import NOW
 from penstock.catalog.commits import GroupCommit
-from penstock.catalog.hanging import bounded
 from penstock.catalog.inserting import inserting
 from penstock.catalog.schema import cluster_duties as duties
 
@@ -16,13 +13,8 @@ _LONG_OVER = 0.0
 class Duties:
     """The table of duties; leases are seconds by the database's clock."""
 
-    def __init__(self, engine: Engine, commits: GroupCommit) -> None:
-        self._engine = engine
+    def __init__(self, commits: GroupCommit) -> None:
         self._commits = commits
-
-    def bounded(self, seconds: int) -> AbstractContextManager[None]:
-        """Within this, at the end of a process, nobody waits longer for a database that hangs."""
-        return bounded(self._engine, seconds)
 
     async def take(self, name: str, holder: str, lease: float) -> str | None:
         """Hold the duty, or hold it for longer; ``None`` if it is another's.

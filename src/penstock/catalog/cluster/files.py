@@ -274,6 +274,19 @@ class Files:
 
         return await in_thread(read)
 
+    async def few_parts(self, file: str, most: int) -> list[PartRow] | None:
+        """All parts of a version as :meth:`parts` has them; ``None`` if they are more than
+        ``most``."""
+        further = select(parts.c.number).where(parts.c.file == file, parts.c.number > most)
+
+        def read() -> list[PartRow] | None:
+            with self._engine.connect() as connection:
+                if connection.scalar(further.limit(1)) is not None:
+                    return None
+                return parts_of(connection, file)
+
+        return await in_thread(read)
+
     async def parts_beside(
         self, versions: Iterable[str], silent: Collection[str], most: int = 1000
     ) -> list[PartRow]:

@@ -28,6 +28,8 @@ _LEAST = "\x01"
 
 _SURROGATES = range(0xD800, 0xE000)
 _MOST_CHARACTER = 0x10FFFF
+_GREATEST = chr(_MOST_CHARACTER) * MAX_KEY_BYTES
+"""Behind what only the greatest characters make: what comes after all keys, which are shorter."""
 
 
 def batch(connection: Connection, prefix: str, after: str, limit: int) -> list[FileInfo]:
@@ -86,8 +88,7 @@ def _following(
     rest = func.substr(key, len(prefix) + 1)
     found = _FIND[connection.dialect.name](rest, delimiter)
     folder = func.substr(rest, 1, found - 1)
-    # Of a delimiter of the greatest characters only: nothing that long is a key.
-    behind = _behind(delimiter) or delimiter + chr(_MOST_CHARACTER) * MAX_KEY_BYTES
+    behind = _behind(delimiter) or delimiter + _GREATEST
     return case((found > 0, literal(prefix) + folder + behind), else_=key + _LEAST)
 
 
@@ -105,7 +106,8 @@ def _first(prefix: str, after: str, delimiter: str) -> str:
     if delimiter and after.startswith(prefix):
         head, rolled, _ = after[len(prefix) :].partition(delimiter)
         if rolled:  # all of it was told by its common prefix
-            return _behind(prefix + head + delimiter) or after + _LEAST
+            told = prefix + head + delimiter
+            return _behind(told) or told + _GREATEST
     return after + _LEAST
 
 

@@ -1,16 +1,14 @@
 """The storage nodes, as far as they were heard of."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, Row, case, delete, func, null, or_, select, update
 
 from penstock.catalog.clock import NOW
-from penstock.catalog.cluster.rows import CopyState, Heard, Node, NodeState
+from penstock.catalog.cluster.rows import Heard, Node, NodeState
 from penstock.catalog.commits import GroupCommit
-from penstock.catalog.hanging import bounded
 from penstock.catalog.inserting import inserting
 from penstock.catalog.schema import cluster_copies as copies
 from penstock.catalog.schema import cluster_duties as duties
@@ -39,10 +37,6 @@ class Nodes:
         self._engine = engine
         self._commits = commits
         self._dead_after = dead_after
-
-    def bounded(self, seconds: int) -> AbstractContextManager[None]:
-        """Within this, at the end of a process, nobody waits longer for a database that hangs."""
-        return bounded(self._engine, seconds)
 
     async def hear(self, heard: Sequence[Heard]) -> None:
         """Take down what nodes say of themselves, all at once."""
@@ -103,9 +97,27 @@ class Nodes:
         if not await self._commits.run(lambda connection: connection.execute(changed).rowcount):
             raise _unknown(identity)
 
+    async def scrubbing(self, identity: str) -> bool:
+        """Take down that the node is being compared with the catalog from now on; answers whether
+        that is to begin anew, whatever was read of it before."""
+        anew = False
+        asked = update(nodes).where(nodes.c.id == identity, nodes.c.scrubbed.is_(None))
+        done = update(nodes).where(nodes.c.id == identity, nodes.c.scrubbed > 0)
+
+        def change(connection: Connection) -> bool:
+            nonlocal anew
+            # It stays true if this is made again because nobody knows whether it was made.
+            anew = connection.execute(asked.values(scrubbed=0.0)).rowcount == 1 or anew
+            connection.execute(done.values(scrubbed=-nodes.c.scrubbed))
+            return anew
+
+        return await self._commits.run(change)
+
     async def scrubbed(self, identity: str) -> None:
-        """Take down that the node was compared with the catalog just now."""
-        changed = update(nodes).where(nodes.c.id == identity).values(scrubbed=NOW)
+        """Take down that the node was compared with the catalog just now; unless it came back, or
+        somebody asked for that, since :meth:`scrubbing`."""
+        changed = update(nodes).where(nodes.c.id == identity, nodes.c.scrubbed.is_not(None))
+        changed = changed.values(scrubbed=NOW)
         await self._commits.run(lambda connection: connection.execute(changed))
 
     async def unscrubbed(self, identity: str) -> None:
@@ -157,9 +169,8 @@ class Nodes:
 
     async def counts(self, identity: str = "") -> dict[str, int]:
         """How many copies each node has, or is about to have, or only the one; a node without any
-        is left out."""
-        there = copies.c.state.in_([CopyState.STORED, CopyState.WRITING])
-        query = select(copies.c.node, func.count()).where(there).group_by(copies.c.node)
+        is left out. Bad ones are counted: there may be no other of their parts."""
+        query = select(copies.c.node, func.count()).group_by(copies.c.node)
         if identity:
             query = query.where(copies.c.node == identity)
 
@@ -180,7 +191,7 @@ class Nodes:
             state=self._state(row, silent),
             silent=silent,
             draining=row.draining,
-            scrubbed=row.scrubbed,
+            scrubbed=abs(row.scrubbed) if row.scrubbed else None,
         )
 
     def _state(self, row: Row[Any], silent: float) -> NodeState:

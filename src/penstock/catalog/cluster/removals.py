@@ -8,10 +8,10 @@ import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, func, or_, select, update
 
 from penstock.catalog.clock import NOW
-from penstock.catalog.cluster.rows import Copy, Doomed
+from penstock.catalog.cluster.rows import Copy, Doomed, part_name
 from penstock.catalog.cluster.selecting import some
 from penstock.catalog.commits import GroupCommit
 from penstock.catalog.schema import cluster_copies as copies
@@ -29,7 +29,7 @@ _READ_UNTIL = (
     .scalar_subquery()
 )
 _NEXT = select(func.min(outbox.c.due) - NOW)
-_COUNT = select(func.count()).select_from(outbox)
+_COUNT = select(func.count()).where(or_(_DUE, outbox.c.attempts > 0))
 
 
 class Removals:
@@ -56,41 +56,79 @@ class Removals:
 
         return await self._commits.run(change)
 
-    async def removed(self, doomed: Doomed) -> bool:
-        """Forget the version, which is on no node any more.
+    async def copies(self, file: str, after: Copy | None, most: int) -> list[Copy]:
+        """Up to ``most`` copies of the version, whatever their state, behind ``after``."""
+        query = select(copies.c.number, copies.c.node).where(copies.c.file == file)
+        if after is not None:
+            same = and_(copies.c.number == after.number, copies.c.node > after.node)
+            query = query.where(copies.c.number >= after.number)
+            query = query.where(or_(copies.c.number > after.number, same))
+        query = query.order_by(copies.c.number, copies.c.node).limit(most)
+
+        def read() -> list[Copy]:
+            with self._engine.connect() as connection:
+                return [Copy(*row) for row in connection.execute(query)]
+
+        return await in_thread(read)
+
+    async def forget(self, doomed: Doomed, gone: Sequence[Copy]) -> bool:
+        """Forget copies that are on their nodes no more; ``False`` if the claim is void."""
+
+        def change(connection: Connection) -> bool:
+            held = _hold(connection, doomed)
+            if held:
+                _drop(connection, doomed.file, gone)
+            return held
+
+        return await self._commits.run(change)
+
+    async def removed(self, doomed: Doomed, gone: Sequence[Copy]) -> bool:
+        """Forget the version, which is on no node any more; ``gone`` are the copies of it that
+        were not forgotten yet.
 
         ``False``, and it stays, if the claim is void, or if the version was about to be on more
         nodes meanwhile: then it can be claimed anew at once.
         """
 
-        gone = False
+        made = False
 
         def change(connection: Connection) -> bool:
-            nonlocal gone
+            nonlocal made
             file = doomed.file
-            held = update(outbox).where(*_held(doomed)).values(fence=doomed.fence)
-            if connection.execute(held).rowcount != 1:
+            if not _hold(connection, doomed):
                 # By this change, if it is made again as nobody knows whether it was made.
-                return gone
+                return made
             # Locked, so that no copy is placed meanwhile.
             connection.execute(select(files.c.id).where(files.c.id == file).with_for_update())
-            if set(_copies(connection, [file])[file]) - set(doomed.copies):
+            there = select(copies.c.number, copies.c.node).where(copies.c.file == file)
+            rows = connection.execute(there.limit(len(gone) + 1))
+            if {Copy(*row) for row in rows} - set(gone):
                 connection.execute(update(outbox).where(*_held(doomed)).values(due=NOW, fence=None))
                 return False
             # A part before its copies, as whoever changes both: else they wait for each other.
             for table in (parts, copies, outbox):
                 connection.execute(table.delete().where(table.c.file == file))
             connection.execute(files.delete().where(files.c.id == file))
-            gone = True
+            made = True
             return True
 
         return await self._commits.run(change)
 
-    async def postpone(self, doomed: Doomed, pause: float, reason: str) -> bool:
-        """Let it be tried again in ``pause`` seconds; ``False`` if the claim is void."""
+    async def postpone(
+        self, doomed: Doomed, pause: float, reason: str, gone: Sequence[Copy] = ()
+    ) -> bool:
+        """Let it be tried again in ``pause`` seconds, without the copies that are gone; ``False``
+        if the claim is void."""
         later = update(outbox).where(*_held(doomed))
         later = later.values(due=NOW + pause, fence=None, reason=reason)
-        return await self._commits.run(lambda connection: connection.execute(later).rowcount == 1)
+
+        def change(connection: Connection) -> bool:
+            held = connection.execute(later).rowcount == 1
+            if held:
+                _drop(connection, doomed.file, gone)
+            return held
+
+        return await self._commits.run(change)
 
     async def next_due(self) -> float | None:
         """In how many seconds something can be claimed, 0 or less if it can; ``None``: never."""
@@ -102,7 +140,8 @@ class Removals:
         return await in_thread(read)
 
     async def count(self) -> int:
-        """How many versions there are that are to be removed, or not whole."""
+        """How many versions are to be removed now: neither those that are kept for a while yet,
+        nor those on their way."""
 
         def read() -> int:
             with self._engine.connect() as connection:
@@ -122,19 +161,24 @@ def _claim(connection: Connection, found: Sequence[str], lease: float) -> list[D
     claimed = update(outbox).where(these, _DUE).values(**values)
     rows = connection.execute(claimed.returning(outbox.c.file, outbox.c.fence, outbox.c.attempts))
     claims = {file: (fence, attempts) for file, fence, attempts in rows}
-    there = _copies(connection, list(claims))
-    ordered = [file for file in found if file in claims]
-    return [Doomed(file, *claims[file], tuple(there[file])) for file in ordered]
+    return [Doomed(file, *claims[file]) for file in found if file in claims]
 
 
 def _held(doomed: Doomed) -> tuple[ColumnElement[bool], ...]:
     return (outbox.c.file == doomed.file, outbox.c.fence == doomed.fence)
 
 
-def _copies(connection: Connection, of: Sequence[str]) -> dict[str, list[Copy]]:
-    found: dict[str, list[Copy]] = defaultdict(list)
-    for these in some(of):
-        query = select(copies.c.file, copies.c.name, copies.c.node).where(copies.c.file.in_(these))
-        for file, *copy in connection.execute(query.order_by(copies.c.number, copies.c.node)):
-            found[file].append(Copy(*copy))
-    return found
+def _hold(connection: Connection, doomed: Doomed) -> bool:
+    """Whether the claim holds, and will until the transaction ends."""
+    held = update(outbox).where(*_held(doomed)).values(fence=doomed.fence)
+    return connection.execute(held).rowcount == 1
+
+
+def _drop(connection: Connection, file: str, gone: Sequence[Copy]) -> None:
+    names: dict[str, list[str]] = defaultdict(list)
+    for copy in gone:
+        names[copy.node].append(part_name(file, copy.number))
+    for node in sorted(names):
+        for these in some(names[node]):
+            dropped = copies.delete().where(copies.c.name.in_(these), copies.c.node == node)
+            connection.execute(dropped)

@@ -56,9 +56,9 @@ class CopyState(StrEnum):
 
 
 class Copy(NamedTuple):
-    """A copy of a part: what the node calls it, and the node."""
+    """A copy of a file's part: the number of the part, and the node."""
 
-    name: str
+    number: int
     node: str
 
 
@@ -109,7 +109,6 @@ class Doomed(NamedTuple):
     file: str
     fence: str
     attempts: int
-    copies: tuple[Copy, ...]
 
 
 def part_name(file: str, number: int) -> str:

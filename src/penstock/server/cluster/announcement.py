@@ -1,16 +1,12 @@
 """What a storage node says of itself, as s3testcase's services say it, and what ours say more."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from penstock.cluster import Heard
+from penstock.cluster import Heard, node_address
 
-_ADDRESS: Final = re.compile(
-    r"(?:https?://)?(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})/?", re.ASCII
-)
 _MOST: Final = (1 << 63) - 1
 """What the catalog can hold."""
 
@@ -42,7 +38,7 @@ def announcement_of(body: bytes) -> Announcement:
         raise ValueError("the timestamp is no text")
     heard = Heard(
         id=str(UUID(_text(document, "serviceId"))),
-        address=_address(_text(document, "advertisedAddr")),
+        address=node_address(_text(document, "advertisedAddr")),
         capacity=_bytes(document, "capacity", 0),
         free=_bytes(document, "free", 0),
         used=_bytes(document, "storageSizeBytes"),
@@ -69,10 +65,3 @@ def _bytes(document: Mapping[str, Any], name: str, default: int | None = None) -
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
         raise ValueError(f"{name} is no number of bytes")
     return value
-
-
-def _address(text: str) -> str:
-    match = _ADDRESS.fullmatch(text)
-    if match is None or not 0 < int(match[1]) < 1 << 16:
-        raise ValueError("advertisedAddr is not host:port, nor the URL of one")
-    return text.removesuffix("/")

@@ -2,10 +2,11 @@
 
 import logging
 from typing import Final
+from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
-from penstock.cluster import is_loopback, knows_secret
+from penstock.cluster import CLUSTER, is_loopback, knows_secret
 from penstock.errors import Forbidden, LoginNeeded
 from penstock.server.cluster.announcement import announcement_of
 from penstock.server.cluster.here import cluster_of
@@ -16,8 +17,8 @@ from penstock.server.services import services_of
 
 _MOST_BODY: Final = 4 << 10
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="penstock cluster"'}
-_CLUSTER: Final = "X-Penstock-Cluster"
-_FORWARDING: Final = ("Forwarded", "X-Forwarded-For")
+_PASSED_ON: Final = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
+"""Fields that proxies add."""
 
 
 async def live(request: web.Request) -> web.Response:
@@ -32,23 +33,26 @@ async def live(request: web.Request) -> web.Response:
         return web.Response(status=400)
     request[ROUTINE] = True
     identity = await cluster.members.announced(said.heard, said.cluster)
-    return web.Response(headers={_CLUSTER: identity})
+    return web.Response(headers={CLUSTER: identity})
 
 
 def _check_trust(request: web.Request) -> None:
-    """Let pass who knows the secret; where there is none, who is on this host.
+    """Let pass who knows the secret; where there is none, who seems to be on this host.
+
+    Behind a proxy on this host everybody seems to be. One is recognized by what most tell of
+    themselves, or by a request that names another host, or is in HTTP/1.0, which no node speaks
+    but many an nginx does. One that shows nothing of this is not: behind it a secret is needed.
 
     :raises LoginNeeded: the secret is missing, or another one.
-    :raises Forbidden: there is none, and the request comes from elsewhere, or through a proxy,
-        behind which everybody seems to be on its host.
+    :raises Forbidden: there is none, and the request comes from elsewhere, or through a proxy.
     """
     secret = services_of(request).settings.cluster_secret.get_secret_value()
     if not secret:
-        passed_on = any(name in request.headers for name in _FORWARDING)
-        if passed_on or not is_loopback(request.remote or ""):
+        if _is_passed_on(request) or not is_loopback(request.remote or ""):
             raise Forbidden(
-                "without a secret nodes are accepted from this host only: set "
-                "PENSTOCK_CLUSTER_SECRET for all servers and nodes"
+                "without a secret nodes are accepted from this host only, without a proxy, where "
+                "they call it localhost or 127.0.0.1: set PENSTOCK_CLUSTER_SECRET for all servers "
+                "and nodes"
             )
     elif not knows_secret(request.headers.get("Authorization", ""), secret):
         note("node refused", level=logging.WARNING, remote=request.remote)
@@ -57,3 +61,18 @@ def _check_trust(request: web.Request) -> None:
             "must be that of the server",
             headers=_CHALLENGE,
         )
+
+
+def _is_passed_on(request: web.Request) -> bool:
+    return (
+        any(name in request.headers for name in _PASSED_ON)
+        or request.version < HttpVersion11
+        or not is_loopback(_host_in(request.host))
+    )
+
+
+def _host_in(authority: str) -> str:
+    try:
+        return urlsplit(f"//{authority}").hostname or ""
+    except ValueError:
+        return ""

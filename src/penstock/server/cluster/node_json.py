@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from penstock.server.urls import time_json
 
 if TYPE_CHECKING:
-    from penstock.cluster.cluster import Overview, Standing
+    from penstock.cluster.cluster import NodeStanding, Overview
 
 
-def node_json(standing: "Standing") -> dict[str, object]:
+def node_json(standing: "NodeStanding") -> dict[str, object]:
     """One node; bytes and seconds."""
     node = standing.node
     return {

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from penstock.catalog.away import told_when_away
 from penstock.downloads import Representation, check_write
 from penstock.errors import BadKey, BadRequest, KeyConflict, NotFound, PenstockError, TooLarge
 from penstock.octets.digests import wants_sha256
@@ -41,7 +42,8 @@ async def upload(request: web.Request) -> web.Response:
         try:
             key = _key_in(request)
             _check_length(request)
-            info = await store_body(request, key, check_write(request.headers))
+            with told_when_away():
+                info = await store_body(request, key, check_write(request.headers))
         except TooLarge as error:
             return _failed(request, error, "Request body too large", {"Connection": "close"})
         except PenstockError as error:
@@ -53,7 +55,7 @@ async def download(request: web.Request) -> web.StreamResponse:
     """``GET`` and ``HEAD /files/{name}``, with ranges and conditions besides."""
     with services_of(request).traffic:
         try:
-            with closing(await _named(request)) as content:
+            with told_when_away(), closing(await _named(request)) as content:
                 return await _send(request, content)
         except PenstockError as error:
             if BEGUN in request:

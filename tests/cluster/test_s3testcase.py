@@ -132,7 +132,7 @@ class Processes:
 
     def overview(self) -> dict[str, Any]:
         """What the gateway tells of its nodes."""
-        with urlopen(f"{self.gateway.url}/v1/nodes") as answer:
+        with urlopen(f"{self.gateway.url}/v1/nodes", timeout=100) as answer:
             told: dict[str, Any] = json.load(answer)
         return told
 
@@ -160,7 +160,7 @@ def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
 
 def start_gateway(folder: Path, postgres: str, **options: object) -> Processes:
     """A gateway on an empty database, and no nodes."""
-    name = f"s4_{uuid4().hex}"
+    name = f"s3testcase_{uuid4().hex}"
     with psycopg.connect(postgres.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     catalog = postgres.rpartition("/")[0] + f"/{name}"
@@ -187,7 +187,7 @@ def cluster(processes: Processes) -> Processes:
 @pytest.fixture(scope="module")
 def processes(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     """One cluster for all tests here."""
-    folder = tmp_path_factory.mktemp("s4")
+    folder = tmp_path_factory.mktemp("s3testcase")
     processes = start_gateway(folder, postgres)
 
     def start(number: int) -> RunningNode:
@@ -204,7 +204,10 @@ def processes(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             process.kill()
 
 
-@pytest.mark.parametrize("size", [ODD, 64 << 20, pytest.param(1 << 30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "size",
+    [ODD, 64 << 20, pytest.param(1 << 30, marks=[pytest.mark.slow, pytest.mark.timeout(300)])],
+)
 def test_the_integration_test_of_s3testcase(cluster: Processes, size: int) -> None:
     name = f"stream-{size}.bin"
     stream = Stream(size, seed=size)
