@@ -10,8 +10,7 @@ import pytest
 from penstock.cluster.store import ClusterStore
 from penstock.errors import NotFound, SourceChanged
 from penstock.stores import ALWAYS, Facts
-from penstock.stores.early import Admits
-from penstock.stores.interface import Assures
+from penstock.stores.interface import Admits, Assures
 from tests.cluster.conftest import StartCluster
 from tests.cluster.here import ClusterHere, second_gateway
 from tests.s3.files import MIB, content, get, keys, put

@@ -30,7 +30,7 @@ def told_when_away() -> Iterator[None]:
     try:
         yield
     except sql.SQLAlchemyError as error:
-        if not _is_away(error):
+        if not is_away(error):
             raise
         cause = error.orig if isinstance(error, sql.DBAPIError) else error
         _log.warning("the catalog is away: %s", str(cause).strip().partition("\n")[0])
@@ -40,7 +40,8 @@ def told_when_away() -> Iterator[None]:
         ) from error
 
 
-def _is_away(error: sql.SQLAlchemyError) -> bool:
+def is_away(error: Exception) -> bool:
+    """Whether this says that a PostgreSQL cannot be reached, or has no connection left."""
     if isinstance(error, sql.TimeoutError):  # all connections of the pool are in use
         return True
     if not isinstance(error, sql.DBAPIError) or isinstance(error.orig, sqlite3.Error):

@@ -49,27 +49,7 @@ _OPTIONS = (
         default="",
         show_default=False,
     ),
-    _option(
-        "max-transfers",
-        "N",
-        "Requests that are served at once; more are answered 503.",
-        type=click.IntRange(min=1),
-        default=512,
-    ),
-    _option(
-        "stall-timeout",
-        "SECONDS",
-        "Seconds after which a caller who sends or reads nothing is left.",
-        type=click.FloatRange(min=0.1),
-        default=60.0,
-    ),
-    _option(
-        "shutdown-timeout",
-        "SECONDS",
-        "Seconds that transfers in flight may take to finish when the node is ended.",
-        type=click.FloatRange(min=0),
-        default=30.0,
-    ),
+    *_SERVICE.limits(),
     _SERVICE.log_format(),
 )
 

@@ -75,31 +75,11 @@ _OPTIONS = (
         callback=_size,
         default="10GiB",
     ),
-    _option(
-        "max-transfers",
-        "N",
-        "Callers that are sent something at once; more are answered 503.",
-        type=_COUNT,
-        default=512,
-    ),
     _option("timeout", "SECONDS", "Longest silence of the upstream.", type=_SECONDS, default=60.0),
     _option(
         "tries", "N", "Tries in a row that may bring nothing of a file.", type=_COUNT, default=8
     ),
-    _option(
-        "stall-timeout",
-        "SECONDS",
-        "Seconds after which a caller who reads nothing is left.",
-        type=_SECONDS,
-        default=60.0,
-    ),
-    _option(
-        "shutdown-timeout",
-        "SECONDS",
-        "Seconds that answers in flight may take to finish when the relay is ended.",
-        type=click.FloatRange(min=0),
-        default=30.0,
-    ),
+    *_SERVICE.limits(),
     _SERVICE.log_format(),
 )
 

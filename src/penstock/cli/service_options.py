@@ -28,6 +28,32 @@ class ServiceOptions:
         text = "TCP port to listen on; 0 picks a free one."
         return host, self.option("port", "N", text, type=kind, default=port)
 
+    def limits(self) -> tuple[click.Option, ...]:
+        """How much, and how long, callers may take."""
+        return (
+            self.option(
+                "max-transfers",
+                "N",
+                "Requests that are served at once; more are answered 503.",
+                type=click.IntRange(min=1),
+                default=512,
+            ),
+            self.option(
+                "stall-timeout",
+                "SECONDS",
+                "Seconds after which a caller who sends or reads nothing is left.",
+                type=click.FloatRange(min=0.1),
+                default=60.0,
+            ),
+            self.option(
+                "shutdown-timeout",
+                "SECONDS",
+                "Seconds that transfers in flight may take to finish when the process is ended.",
+                type=click.FloatRange(min=0),
+                default=30.0,
+            ),
+        )
+
     def log_format(self) -> click.Option:
         """How to log."""
         return self.option(

@@ -5,8 +5,9 @@ What costs a start is not imported here: :mod:`penstock.cluster.cluster` opens a
 
 from penstock.catalog.cluster.rows import Heard, Node, NodeState
 from penstock.cluster.addresses import node_address, node_url
+from penstock.cluster.fields import CLUSTER
 from penstock.cluster.options import ClusterOptions
-from penstock.cluster.trust import CLUSTER, check_secret, is_loopback, knows_secret
+from penstock.cluster.trust import check_secret, is_loopback, knows_secret
 
 __all__ = [
     "CLUSTER",

@@ -5,11 +5,11 @@ and where it is cut; which parts are on nodes already the catalog is asked for.
 """
 
 import asyncio
-from functools import partial
 from typing import Any, Final
 
 from penstock.cluster.cutting import Cuts, cuts_of
 from penstock.cluster.making import Making, Span, can_be_had
+from penstock.cluster.part_bytes import within
 from penstock.cluster.shared import Shared
 from penstock.cluster.writer import AT_ONCE
 from penstock.errors import NotFound, ServerUnavailable, Superseded
@@ -171,7 +171,7 @@ class ClusterArrival:
             if span.number not in self._down:
                 await making.add([span])
                 self._down.add(span.number)
-            await making.send(span, partial(_within, read, span.start))
+            await making.send(span, within(read, span.start))
             await making.tell()
         except Superseded as error:
             raise _Gone from error
@@ -254,8 +254,3 @@ class ClusterArrival:
 
 def _told(facts: Facts) -> tuple[str | None, bytes | None, int | None]:
     return facts.content_type, facts.sha256, facts.crc32
-
-
-def _within(read: Beside, first: int, start: int, stop: int) -> bytes:
-    """Of a part that begins at ``first``. In a worker thread."""
-    return read(first + start, first + stop)

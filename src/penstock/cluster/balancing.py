@@ -97,6 +97,9 @@ class Balancer:
         Call it again when the nodes have said anew how full they are.
         """
         standing = await self._means.standing()
+        self._walks = {
+            ends: walk for ends, walk in self._walks.items() if standing.nodes.keys() >= set(ends)
+        }
         move = plan_move(standing.live, self._apart)
         if move is None:
             return 0

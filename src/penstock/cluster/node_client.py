@@ -11,6 +11,7 @@ import aiohttp
 from yarl import URL
 
 from penstock.cluster.addresses import node_url
+from penstock.cluster.fields import CRC32, NODE
 from penstock.cluster.node_answers import (
     Checked,
     Kept,
@@ -169,7 +170,7 @@ class NodeClient:
     ) -> Kept:
         headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
         if crc32 is not None:
-            headers["x-penstock-crc32"] = f"{crc32:08x}"
+            headers[CRC32] = f"{crc32:08x}"
         sending = Sending(body, size, self._silence)
         try:
             asked = self._ask(
@@ -258,7 +259,7 @@ class NodeClient:
                     method,
                     URL(node_url(node.address) + path, encoded=True),
                     # Nodes may change their addresses with one another; it refuses if it is not.
-                    headers={**self._headers, "x-penstock-node": node.id, **headers},
+                    headers={**self._headers, NODE: node.id, **headers},
                     data=data,
                     allow_redirects=False,
                     timeout=aiohttp.ClientTimeout(

@@ -21,6 +21,11 @@ _SUMMED: Final = 16 << 20
 """Bytes that one thread reads at once for the sums."""
 
 
+def within(read: Read, first: int) -> Read:
+    """The bytes of a part that begins at ``first`` in what ``read`` reads."""
+    return lambda start, stop: read(first + start, first + stop)
+
+
 class Sums(NamedTuple):
     """The CRC-32 of a part, and of each ``BLOCK`` of it, four bytes each, little-endian."""
 

@@ -3,13 +3,8 @@
 import hmac
 import re
 from ipaddress import ip_address
-from typing import Final
 
 from penstock.errors import BadRequest
-
-CLUSTER: Final = "X-Penstock-Cluster"
-"""The header field that tells a node the id of the cluster that its locator belongs to; that of
-s3testcase tells none."""
 
 _WRITABLE = re.compile(r"[\x21-\x7e]{1,1024}")
 _WHAT_TO_DO = (

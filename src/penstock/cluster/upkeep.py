@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Final
 
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
+from penstock.catalog.away import is_away
 from penstock.catalog.cluster.duties import Duties
 from penstock.catalog.cluster.nodes import Nodes
 from penstock.catalog.cluster.removals import Removals
@@ -169,7 +170,7 @@ class Upkeep:
         try:
             return await self._take()
         except Exception as error:  # noqa: BLE001 - the database may be away; it is tried again
-            _log.warning("the duty for the cluster cannot be taken now: %s", type(error).__name__)
+            _tell("taking the duty for the cluster", error)
             return False
 
     async def _take(self) -> bool:
@@ -181,10 +182,16 @@ class Upkeep:
             return False
         if self._held_until < asked:
             self.scrubber.cursors = _cursors(state)
-        elif (saved := json.dumps({"scrubs": self.scrubber.cursors})) != state:
-            await self._duties.save(DUTY, self.holder, _LEASE, saved)
+        elif not await self._is_saved(state):
+            self._held_until = 0.0  # the lease was over meanwhile, and another has it
+            return False
         self._held_until = asked + _LEASE * 0.8
         return True
+
+    async def _is_saved(self, state: str) -> bool:
+        """Have the next holder know how far the scrubs are; ``state`` is what it knows already."""
+        saved = json.dumps({"scrubs": self.scrubber.cursors})
+        return saved == state or await self._duties.save(DUTY, self.holder, _LEASE, saved)
 
     async def _all_of_it(self) -> None:
         async with self._scrubbing:
@@ -227,6 +234,13 @@ def _cursors(state: str) -> dict[str, str]:
         return {}
 
 
+def _tell(what: str, error: Exception) -> None:
+    if is_away(error):
+        _log.warning("%s failed, the database is away; it is tried again", what)
+    else:
+        _log.warning("%s failed; it is tried again", what, exc_info=error)
+
+
 async def _forever(work: Work, woken: asyncio.Event, what: str) -> None:
     """Round after round; one that fails is logged, and the next comes after a pause."""
     while True:
@@ -234,10 +248,7 @@ async def _forever(work: Work, woken: asyncio.Event, what: str) -> None:
         try:
             wait = await work()
         except Exception as error:  # noqa: BLE001 - nobody else would go on
-            if isinstance(error, OperationalError):
-                _log.warning("%s failed, the database is away; it is tried again", what)
-            else:
-                _log.warning("%s failed; it is tried again", what, exc_info=True)
+            _tell(what, error)
             await asyncio.sleep(_AFTER_ERROR)
             continue
         with suppress(TimeoutError):

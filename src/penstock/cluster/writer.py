@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from penstock.cluster.cutting import cuts, cuts_of
 from penstock.cluster.making import LEASE, Making, Span
-from penstock.cluster.part_bytes import Read
+from penstock.cluster.part_bytes import within
 from penstock.cluster.shared import Shared
 from penstock.errors import BodyIncomplete, Busy, PenstockError, Superseded
 from penstock.octets.digests import Digester
@@ -144,7 +144,7 @@ class ClusterWriter:
         await self._wait_until(AT_ONCE - 1)
         full, self._spool = self._spool, self._shared.spool()
         self._number, self._at = span.number + 1, span.start + span.size
-        task = asyncio.create_task(self._send(span, full.pread))
+        task = asyncio.create_task(self._making.send(span, full.pread))
         self._running.add(task)
         # Not in the task: one that is cancelled early never runs.
         task.add_done_callback(partial(self._sent, full))
@@ -167,9 +167,6 @@ class ClusterWriter:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._fail(error if isinstance(error, Exception) else _broken_off())
 
-    async def _send(self, span: Span, read: Read) -> None:
-        await self._making.send(span, read)
-
     async def _send_rest(self) -> None:
         """Have all parts on their nodes."""
         if self._begun:
@@ -185,7 +182,7 @@ class ClusterWriter:
         await self._begin(size, spans)
 
         async def send(span: Span) -> None:
-            await self._send(span, partial(_within, self._spool.pread, span.start))
+            await self._making.send(span, within(self._spool.pread, span.start))
 
         await side_by_side(send, spans, AT_ONCE)
         self._at = size
@@ -222,11 +219,6 @@ class ClusterWriter:
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
-
-
-def _within(read: Read, first: int, start: int, stop: int) -> bytes | memoryview:
-    """Of a part that begins at ``first``. In a worker thread."""
-    return read(first + start, first + stop)
 
 
 def _broken_off() -> Exception:

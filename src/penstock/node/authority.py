@@ -4,13 +4,11 @@ mean this node."""
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from penstock.cluster.fields import NODE
 from penstock.cluster.trust import knows_secret
 from penstock.errors import LoginNeeded
 
 _OPEN = frozenset({"/health"})
-
-NODE_MEANT = "X-Penstock-Node"
-"""The id of the node that a request is meant for; nodes may change their addresses."""
 
 
 def only_ours(secret: str) -> Middleware:
@@ -39,7 +37,7 @@ def only_for(identity: str) -> Middleware:
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.headers.get(NODE_MEANT, identity) != identity:
+        if request.headers.get(NODE, identity) != identity:
             raise web.HTTPMisdirectedRequest
         return await handler(request)
 

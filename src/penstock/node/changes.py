@@ -8,6 +8,7 @@ that are asked for meanwhile.
 import asyncio
 import os
 import stat
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -43,7 +44,7 @@ class Changes:
         self._book = book
         self._thread = ThreadPoolExecutor(1, "penstock-change")
         self._turn = asyncio.Lock()
-        self._waiting: list[tuple[Change, asyncio.Future[None]]] = []
+        self._waiting: deque[tuple[Change, asyncio.Future[None]]] = deque()
 
     async def make(self, change: Change) -> None:
         """Make a change; it is durable on return. The caller is not to be cancelled meanwhile.
@@ -66,7 +67,7 @@ class Changes:
         """Make those that wait, up to one of a name that is among them already."""
         batch: dict[str, tuple[Change, asyncio.Future[None]]] = {}
         while self._waiting and self._waiting[0][0].name not in batch and len(batch) < _MOST:
-            change, done = self._waiting.pop(0)
+            change, done = self._waiting.popleft()
             batch[change.name] = change, done
         errors: Sequence[BaseException | None] = [asyncio.CancelledError()] * len(batch)
         try:

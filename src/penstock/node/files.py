@@ -7,6 +7,7 @@ from sys import maxsize
 
 from aiohttp import web
 
+from penstock.cluster.fields import CRC32
 from penstock.downloads import Representation
 from penstock.errors import BadRequest, DigestMismatch, NotFound
 from penstock.node.arriving import Arriving
@@ -20,7 +21,6 @@ from penstock.server.uploads.direct import STRETCH, Direct
 from penstock.server.wire import Wire
 from penstock.stores.interface import OpenFile
 
-CRC32 = "X-Penstock-CRC32"
 """The CRC-32 that the body is to have, eight hexadecimal digits."""
 
 _FATE = "nothing was stored"
@@ -59,8 +59,9 @@ async def get_file(request: web.Request) -> web.StreamResponse:
 
 async def delete_file(request: web.Request) -> web.Response:
     """``DELETE /files/{name}``; it is no error if there is none."""
-    shelf = node_of(request).shelf
-    await shelf.delete(name_of(request))
+    name, shelf = name_of(request), node_of(request).shelf
+    with serving_of(request).traffic:
+        await shelf.delete(name)
     return web.json_response({"fullSize": shelf.used, "ok": True})
 
 

@@ -139,7 +139,7 @@ class Shelf:
     # Below here: in a worker thread.
 
     def _open(self, name: str) -> OpenLocalFile:
-        """Not as the store does, to which a file that it cannot open is a missing one: whoever
+        """Stricter than the store, to which one that it may not open is a missing one: whoever
         hears that here makes a new copy, and removes this one."""
         try:
             fd = os.open(name, _FILE, dir_fd=self._files)

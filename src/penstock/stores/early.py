@@ -1,21 +1,7 @@
 """What can be refused before the bytes of a write are sent."""
 
-from typing import Protocol, runtime_checkable
-
 from penstock.errors import NotFound, PreconditionFailed
-from penstock.stores.interface import Condition, Store
-
-
-@runtime_checkable
-class Admits(Protocol):
-    """A store that cannot take a file at every time, and knows so before."""
-
-    async def admit(self, size: int | None) -> None:
-        """See whether a file of ``size`` bytes (``None``: nobody knows) can be stored now.
-
-        :raises Busy: nothing can be stored for a while.
-        :raises StorageFull: there is no room for it.
-        """
+from penstock.stores.interface import Admits, Condition, Store
 
 
 async def check_admitted(store: Store, size: int | None) -> None:

@@ -242,6 +242,18 @@ class LocalFiles(Protocol):
 
 
 @runtime_checkable
+class Admits(Protocol):
+    """Ability: a store that cannot take a file at every time knows so before."""
+
+    async def admit(self, size: int | None) -> None:
+        """See whether a file of ``size`` bytes (``None``: nobody knows) can be stored now.
+
+        :raises Busy: nothing can be stored for a while.
+        :raises StorageFull: there is no room for it.
+        """
+
+
+@runtime_checkable
 class Assures(Protocol):
     """Ability: it is known beforehand whether the bytes of a file can be had."""
 

@@ -39,7 +39,7 @@ async def scrub_node(request: web.Request) -> web.Response:
 
 
 async def remove_node(request: web.Request) -> web.Response:
-    """``DELETE /v1/nodes/{id}``: forget one that has nothing, or, by force, one that is lost."""
+    """``DELETE /v1/nodes/{id}``: forget one that is not needed, or, by force, one that is lost."""
     removed = await cluster_of(request).remove(_identity(request), force=_force(request))
     return web.json_response(node_json(removed), headers=_NO_STORE)
 
