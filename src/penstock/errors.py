@@ -6,10 +6,11 @@ PenstockError
 │   ├── BodyIncomplete       400  fewer bytes came than were announced
 │   ├── DigestMismatch       400  the bytes are not the ones the digest speaks of
 │   └── LengthMismatch       400  an upload was told another length before
-├── LoginNeeded              401  nobody is logged in, or with a wrong password
-├── Forbidden                403  another web site's page asks for a change
+├── LoginNeeded              401  there is no token and no login, or a wrong one
+├── Forbidden                403  the token is not good for this, or another web site's page asks
 │   └── RemoteRefused        403  a remote URL leads where this server must not go
 ├── NotFound                 404  no such file, selection or page
+│   ├── ShareGone            410  a share link that has expired, or was used as often as it may be
 │   └── UploadGone           410  the upload was there, and is no more
 ├── MethodNotAllowed         405
 ├── Stalled                  408  the other side stopped sending
@@ -26,7 +27,8 @@ PenstockError
 ├── ExpectationFailed        417
 ├── Superseded               423  another request goes on with the same upload
 ├── SourceFailed             424  a remote file cannot be had
-├── TooManyAttempts          429  too many wrong passwords came from one address
+├── TooManyAttempts          429  too many wrong passwords or tokens came from one address
+├── TooManyRequests          429  a token's requests come faster than they may
 ├── ChecksumMismatch         460  the bytes of one request are not those of its checksum (tus)
 ├── SourceChanged            500  a file changed while it was being sent
 ├── MissingExtra             500  an optional dependency is not installed
@@ -138,6 +140,12 @@ class NotFound(PenstockError):
     exit_code = Exit.NOT_FOUND
 
 
+class ShareGone(NotFound):
+    code = "share-gone"
+    status = 410
+    exit_code = Exit.REFUSED
+
+
 class UploadGone(NotFound):
     code = "upload-gone"
     status = 410
@@ -240,6 +248,13 @@ class SourceFailed(PenstockError):
 
 class TooManyAttempts(PenstockError):
     code = "too-many-attempts"
+    status = 429
+    exit_code = Exit.TEMPORARY
+    retryable = True
+
+
+class TooManyRequests(PenstockError):
+    code = "too-many-requests"
     status = 429
     exit_code = Exit.TEMPORARY
     retryable = True

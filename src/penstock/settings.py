@@ -16,6 +16,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
+    field_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -25,6 +26,7 @@ from pydantic_settings import (
 )
 
 from penstock.settings_elsewhere import StreamVaultSource
+from penstock.web_origins import origins_of
 
 MIB = 1 << 20
 
@@ -53,6 +55,41 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         default=8080, description="TCP port to listen on; 0 picks a free one"
+    )
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=1,
+        description="processes that serve, on one port; the first of them does jobs. Settings of "
+        "what may be at once hold for each process",
+    )
+    access: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="whether tokens and logins are asked for; auto: unless HOST is a loopback "
+        "address. Off only where something in front checks who comes",
+    )
+    session_expiry: PositiveFloat = Field(
+        default=43_200.0, description="seconds after which a login on the pages ends"
+    )
+    share_expiry: PositiveFloat = Field(
+        default=604_800.0, description="seconds that a share link is good for if nothing is said"
+    )
+    secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="what share links are signed with; empty means a secret in the catalog, "
+        "made at the first start; others on the host can see it if it is given as a flag",
+    )
+    cors_origins: str = Field(
+        default="",
+        description="origins such as https://app.example.com, separated by commas, whose pages may "
+        "use the HTTP interface with a token; * means any",
+    )
+    public_url: str = Field(
+        default="",
+        description="URL under which users reach the server, for links; empty means as each "
+        "request names it",
+    )
+    audit_keep: NonNegativeFloat = Field(
+        default=7_776_000.0,
+        description="seconds that lines of the audit log are kept; 0 means there is none",
     )
     max_body: ByteSize = Field(
         default=ByteSize(1 << 40), description="largest request body in bytes"
@@ -180,10 +217,12 @@ class Settings(BaseSettings):
     archive_link_expiry: PositiveFloat = Field(
         default=3600.0, le=604_800.0, description="seconds that a presigned link is good for"
     )
-    dashboard_user: str = Field(default="admin", description="who may see /dashboard")
+    dashboard_user: str = Field(
+        default="admin", description="the operator, who may see /dashboard and everything else"
+    )
     dashboard_password: SecretStr = Field(
         default=SecretStr(""),
-        description="the password of /dashboard; empty means the one in DATA/dashboard-password, "
+        description="the password of the operator; empty means the one in DATA/dashboard-password, "
         "which is made at the first start",
     )
     s3_endpoint: str = Field(
@@ -313,12 +352,26 @@ class Settings(BaseSettings):
         default=True,
         description="record the SHA-256 of what comes in; without it nobody can verify downloads",
     )
+    traces: str = Field(
+        default="",
+        description="URL of an OpenTelemetry collector (OTLP over HTTP, .../v1/traces) that is "
+        "sent traces; needs the extra traces; empty means none",
+    )
+    traces_ratio: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=1.0, description="share of the requests without a traceparent that are traced"
+    )
     log_format: Literal["auto", "json", "pretty"] = Field(
         default="auto", description="log lines as JSON, or pretty; auto is pretty on a terminal"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe level that is logged"
     )
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: str) -> str:
+        origins_of(value)
+        return value
 
     @classmethod
     def settings_customise_sources(

@@ -7,6 +7,7 @@ in the next.
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias, TypeVar
@@ -37,6 +38,8 @@ class GroupCommit:
         self._under_way: list[Waiting] = []
         self._running: asyncio.Task[None] | None = None
         self._closed = False
+        self.on_commit: Callable[[int, float], None] | None = None
+        """Is told how many changes a transaction made, and the seconds that it took."""
 
     async def run(self, change: Change[T]) -> T:
         """Make ``change``; it is durable on return.
@@ -67,7 +70,10 @@ class GroupCommit:
                 batch, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
                 self._under_way = batch
                 changes = [change for change, _ in batch]
+                began = time.perf_counter()
                 results = await loop.run_in_executor(self._thread, self._commit, changes)
+                if self.on_commit is not None:
+                    self.on_commit(len(changes), time.perf_counter() - began)
                 for (_, done), (result, error) in zip(batch, results, strict=True):
                     if error is None:
                         done.set_result(result)

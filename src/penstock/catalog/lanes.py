@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Engine, exists, func, select
 
+from penstock.catalog.clock import NOW
 from penstock.catalog.commits import GroupCommit
 from penstock.catalog.inserting import inserting
+from penstock.catalog.queue import WAITING
 from penstock.catalog.schema import jobs, lanes
 from penstock.threads import in_thread
 
@@ -39,6 +41,20 @@ class Lanes:
                 for lane, state, count in connection.execute(counted):
                     counts.setdefault(lane, {})[state] = count
             return {name: LaneRow(paused.get(name, False), of) for name, of in counts.items()}
+
+        return await in_thread(read)
+
+    async def oldest(self) -> dict[str, float]:
+        """Of each lane in which jobs are due: how many seconds the first of them has waited."""
+        query = (
+            select(jobs.c.lane, NOW - func.min(jobs.c.due))
+            .where(jobs.c.state == WAITING, jobs.c.due <= NOW)
+            .group_by(jobs.c.lane)
+        )
+
+        def read() -> dict[str, float]:
+            with self._engine.connect() as connection:
+                return {lane: float(waited) for lane, waited in connection.execute(query)}
 
         return await in_thread(read)
 

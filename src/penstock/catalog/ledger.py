@@ -6,6 +6,7 @@ holder writes names its token, so nothing that an earlier holder still sends is 
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
@@ -90,6 +91,12 @@ _UNSTORED = or_(
 """Those that have bytes beside the store: unfinished ones, and complete parts of others."""
 
 
+def _counted() -> "Select[Any, Any]":
+    """How many have bytes beside the store, and how many these are."""
+    size = func.coalesce(uploads.c.length, uploads.c.offset)
+    return select(func.count(), func.coalesce(func.sum(size), 0)).where(_UNSTORED)
+
+
 def _same_file(row: UploadRow) -> ColumnElement[bool]:
     return and_(
         uploads.c.part_group == row.part_group,
@@ -117,6 +124,8 @@ class Ledger:
     def __init__(self, engine: Engine, commits: GroupCommit, events: Events | None = None) -> None:
         self._engine = engine
         self._events = events
+        self.happened: Counter[str] = Counter()
+        """How often this process did what, such as ``upload.finished``."""
         self._commits = commits
 
     async def get(self, identity: str) -> UploadRow | None:
@@ -192,22 +201,22 @@ class Ledger:
         """
 
         def change(connection: Connection) -> Open | None:
-            size = func.coalesce(uploads.c.length, uploads.c.offset)
-            counted = select(func.count(), func.coalesce(func.sum(size), 0)).where(_UNSTORED)
             # The write comes first: in SQLite it takes the lock that makes the count certain. Two
             # hosts on PostgreSQL may pass the limit together, by what they begin at one moment.
             connection.execute(insert(uploads), row._asdict())
             if row.part_group and connection.execute(_overlapping(row)).first():
                 alone = update(uploads).where(uploads.c.id == row.id).values(part_group="")
                 connection.execute(alone)
-            now = Open(*map(int, connection.execute(counted).one()))
+            now = Open(*map(int, connection.execute(_counted()).one()))
             if now.uploads > most.uploads or now.size > most.size:
                 connection.execute(delete(uploads).where(uploads.c.id == row.id))
                 return now
             self._tell(connection, "upload.created", row._asdict())
             return None
 
-        return await self._commits.run(change)
+        over = await self._commits.run(change)
+        self.happened["upload.created"] += over is None
+        return over
 
     async def acquire(self, seen: UploadRow, holder: str, *, generation: int) -> UploadRow | None:
         """Become the holder if nobody else did since ``seen`` was read, and no bytes more are
@@ -251,7 +260,18 @@ class Ledger:
 
     async def end(self, row: UploadRow, event: str, **values: object) -> UploadRow | None:
         """As :meth:`change` for the last time, and tell the hooks."""
-        return await self._update(row.id, self._at(row.id, row.token), values, event)
+        ended = await self._update(row.id, self._at(row.id, row.token), values, event)
+        self.happened[event] += ended is not None
+        return ended
+
+    async def open(self) -> Open:
+        """What is unfinished now."""
+
+        def read() -> Open:
+            with self._engine.connect() as connection:
+                return Open(*map(int, connection.execute(_counted()).one()))
+
+        return await in_thread(read)
 
     async def remove(self, row: UploadRow, event: str | None) -> bool:
         """Remove it if ``row``'s token is still the one; answers whether it was."""
@@ -262,7 +282,10 @@ class Ledger:
                 self._tell(connection, event, row._asdict())
             return gone == 1
 
-        return await self._commits.run(change)
+        removed = await self._commits.run(change)
+        if event is not None:
+            self.happened[event] += removed
+        return removed
 
     @staticmethod
     def _at(identity: str, token: int) -> ColumnElement[bool]:

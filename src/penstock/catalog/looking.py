@@ -85,6 +85,15 @@ def _is_there(file: str) -> bool:
     return True
 
 
+def engine_for(url: str) -> Engine:
+    """A connection that has time to be made, and changes nothing by itself.
+
+    :raises MissingExtra: the driver for PostgreSQL is not installed.
+    :raises BadRequest: the URL is not understood.
+    """
+    return _engine(_parsed(url))
+
+
 def _engine(url: URL) -> Engine:
     sqlite = url.get_backend_name() == "sqlite"
     arguments = {"timeout": _PATIENCE} if sqlite else {"connect_timeout": _PATIENCE}

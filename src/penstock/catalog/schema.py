@@ -296,3 +296,92 @@ lanes = Table(
     # None of its jobs that wait is begun.
     Column("paused", Boolean, nullable=False),
 )
+
+tokens = Table(
+    "tokens",
+    metadata,
+    # Public; the secret that goes with it is kept as its SHA-256 only.
+    Column("id", Text, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    # For people.
+    Column("name", Text, nullable=False),
+    # read, write, archive, admin; separated by spaces.
+    Column("scopes", Text, nullable=False),
+    # A folder with its last slash that it is bound to, or empty.
+    Column("prefix", Text, nullable=False),
+    # Seconds since 1970; expires is null if it never does, used if it never was.
+    Column("created", Float, nullable=False),
+    Column("expires", Float),
+    Column("used", Float),
+    # Requests and bytes per second, or null.
+    Column("request_rate", Float),
+    Column("byte_rate", BigInteger),
+    # The actor that made it.
+    Column("maker", Text, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    # SHA-256 of what the cookie says.
+    Column("digest", LargeBinary, primary_key=True),
+    # The token that was logged in with; empty: the operator's password.
+    Column("token", Text, nullable=False, index=True),
+    Column("created", Float, nullable=False),
+    Column("expires", Float, nullable=False, index=True),
+)
+
+shares = Table(
+    "shares",
+    metadata,
+    # Public; a link has a signature beside it, which is kept nowhere.
+    Column("id", Text, primary_key=True),
+    # download or upload.
+    Column("kind", Text, nullable=False),
+    # For people: the name of the file, of the ZIP, or what is asked for.
+    Column("title", Text, nullable=False),
+    # The selection, or the folder that files are put into, as JSON.
+    Column("spec", Text, nullable=False),
+    # The token, as an actor, that made it: with it the share ends.
+    Column("maker", Text, nullable=False, index=True),
+    # A folder with its last slash that the maker was bound to, or empty.
+    Column("prefix", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("expires", Float, index=True),
+    # Downloads, or files that may be put; null: as many as wanted.
+    Column("most", Integer),
+    Column("count", Integer, nullable=False),
+    # Bytes asked for by range requests that do not begin at the first byte, or bytes put.
+    Column("bytes", BigInteger, nullable=False),
+    # Largest file that may be put, in bytes, or null.
+    Column("most_bytes", BigInteger),
+    # Salt and scrypt of the password, or null.
+    Column("password", LargeBinary),
+)
+
+# What this installation signs with, made once by whoever needs it first.
+access_keys = Table(
+    "access_keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    # Seconds since 1970.
+    Column("time", Float, nullable=False, index=True),
+    # As Grant.actor has it, and the name it had then.
+    Column("actor", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    # Such as file.put, login.failed, token.add.
+    Column("action", Text, nullable=False),
+    # The key, the id: what it was done to.
+    Column("subject", Text, nullable=False),
+    # HTTP status of the answer.
+    Column("status", Integer, nullable=False),
+    Column("remote", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+)
