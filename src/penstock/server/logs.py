@@ -1,110 +1,11 @@
-"""Structured log lines, written by a thread so that a slow reader of the log stalls nobody."""
+"""The log, as the server's rooms have it; it is written by ``penstock.logs``."""
 
-import atexit
-import json
-import logging
-import sys
-import threading
-import time
-from collections import deque
-from datetime import UTC, datetime
-from typing import Protocol, TextIO
+from penstock.logs import (
+    GatheringHandler,
+    JsonFormatter,
+    PrettyFormatter,
+    note,
+    set_up_logging,
+)
 
-_MOST_WAITING = 10_000
-_GATHER = 0.05
-
-_log = logging.getLogger("penstock")
-
-
-def note(event: str, *, level: int = logging.INFO, failed: bool = False, **fields: object) -> None:
-    """One line about ``event``; ``failed`` adds the traceback of the exception being handled."""
-    if _log.isEnabledFor(level):
-        _log.log(level, event, exc_info=failed, extra={"fields": fields})
-
-
-class LogSettings(Protocol):
-    """What is logged, and how."""
-
-    @property
-    def log_format(self) -> str: ...
-
-    @property
-    def log_level(self) -> str: ...
-
-
-def set_up_logging(settings: LogSettings) -> None:
-    """Write all log records to standard error, as JSON or pretty; libraries' from warnings up."""
-    stream = sys.stderr
-    pretty = settings.log_format == "pretty" or (settings.log_format == "auto" and stream.isatty())
-    handler = GatheringHandler(stream)
-    handler.setFormatter(PrettyFormatter() if pretty else JsonFormatter())
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    _log.setLevel(settings.log_level.upper())
-
-
-class JsonFormatter(logging.Formatter):
-    """A record as one line of JSON: its fields, then event, level and timestamp."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            **getattr(record, "fields", {}),
-            "event": record.getMessage(),
-            "level": record.levelname.lower(),
-            "timestamp": _timestamp(record),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
-
-
-class PrettyFormatter(logging.Formatter):
-    """A record as one line for people, with the traceback below it."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        fields = "".join(
-            f" {name}={value}" for name, value in getattr(record, "fields", {}).items()
-        )
-        line = f"{_timestamp(record)} {record.levelname.lower():7} {record.getMessage()}{fields}"
-        if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
-        return line
-
-
-class GatheringHandler(logging.Handler):
-    """Takes records; a thread writes what has gathered every 50 ms.
-
-    Waking the thread for each line would cost more than writing it. When the reader of the log is
-    so slow that 10,000 lines wait, further ones are dropped.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__()
-        self._stream = stream
-        self._lines: deque[str] = deque()
-        self._some = threading.Event()
-        threading.Thread(target=self._run, name="penstock-log", daemon=True).start()
-        atexit.register(self.flush)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if len(self._lines) < _MOST_WAITING:
-            self._lines.append(self.format(record))
-        if not self._some.is_set():
-            self._some.set()
-
-    def flush(self) -> None:
-        """Write what waits."""
-        lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        if lines:
-            self._stream.write("\n".join(lines) + "\n")
-            self._stream.flush()
-
-    def _run(self) -> None:
-        while True:
-            self._some.wait()
-            time.sleep(_GATHER)
-            self._some.clear()
-            self.flush()
-
-
-def _timestamp(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")[:26] + "Z"
+__all__ = ["GatheringHandler", "JsonFormatter", "PrettyFormatter", "note", "set_up_logging"]

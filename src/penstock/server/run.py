@@ -2,20 +2,32 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
 from penstock.errors import CannotListen
-from penstock.server.logs import note
-from penstock.server.serving import SERVING, Traffic
+from penstock.logs import note
+from penstock.server.serving import SERVING, Limits, Traffic
 from penstock.server.signals import ignore_signals, received_signals, waking_signals
+from penstock.systemd import Notices
 
 _LONGEST_LINE = 64 << 10
+_QUEUE = 1024
+_LINGER = 1.0
+"""Seconds that idle connections are kept when the server ends, for the request that may come."""
 
 
-async def run_server(app: web.Application, started: Callable[[str], None]) -> None:
+async def run_server(
+    app: web.Application,
+    started: Callable[[str], None],
+    handed: Sequence[socket.socket] = (),
+) -> None:
     """Serve until a signal; ``started`` is told the URL once connections are accepted.
+
+    ``handed`` are listening sockets to be used instead of one of our own. A service manager is told
+    when it serves and when it ends.
 
     On SIGTERM, SIGINT or SIGHUP the listening socket is closed, transfers in flight may take the
     shutdown timeout to finish, then what is left is cut. A second signal cuts at once.
@@ -23,36 +35,56 @@ async def run_server(app: web.Application, started: Callable[[str], None]) -> No
     runner = make_runner(app)
     await runner.setup()
     with waking_signals():
-        await _serve(app, runner, started)
+        async with Notices.opened() as notices:
+            await _serve(app, runner, started, handed, notices)
         ignore_signals()
 
 
 async def _serve(
-    app: web.Application, runner: web.AppRunner, started: Callable[[str], None]
+    app: web.Application,
+    runner: web.AppRunner,
+    started: Callable[[str], None],
+    handed: Sequence[socket.socket],
+    notices: Notices,
 ) -> None:
     settings, traffic = app[SERVING].settings, app[SERVING].traffic
     stop = received_signals()
-    site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+    sites = await _listen(runner, settings, handed)
+    url = _url(settings.host, runner)
+    started(url)
+    await notices.ready(f"serves {url}")
+    await stop.get()
+    note("stopping", transfers=traffic.in_flight)
+    await notices.stopping()
+    traffic.drain()
+    for site in sites:
+        await site.stop()
+    await _drain(runner, traffic, stop, settings.shutdown_timeout)
+    await runner.cleanup()
+    note("stopped")
+
+
+async def _listen(
+    runner: web.AppRunner, settings: Limits, handed: Sequence[socket.socket]
+) -> list[web.BaseSite]:
+    sites: list[web.BaseSite] = [web.SockSite(runner, one, backlog=_QUEUE) for one in handed]
+    if not sites:
+        sites = [web.TCPSite(runner, settings.host, settings.port, backlog=_QUEUE)]
     try:
-        await site.start()
+        for site in sites:
+            await site.start()
     except OSError as error:
         await runner.cleanup()
         raise CannotListen(
             f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
             "choose another with --host and --port"
         ) from error
-    started(_url(settings.host, runner))
-    await stop.get()
-    note("stopping", transfers=traffic.in_flight)
-    traffic.drain()
-    await site.stop()
-    await _drain(traffic, stop, settings.shutdown_timeout)
-    await runner.cleanup()
-    note("stopped")
+    return sites
 
 
 def make_runner(app: web.Application) -> web.AppRunner:
     """The runner with the server's limits, not yet set up."""
+    app.on_response_prepare.append(_send_elsewhere)
     return web.AppRunner(
         app,
         access_log=None,
@@ -67,9 +99,17 @@ def make_runner(app: web.Application) -> web.AppRunner:
     )
 
 
-async def _drain(traffic: Traffic, again: "asyncio.Queue[int]", timeout: float) -> None:
+async def _send_elsewhere(request: web.Request, response: web.StreamResponse) -> None:
+    """Who asks while this process ends makes its next connection to another one."""
+    if request.app[SERVING].traffic.draining:
+        response.force_close()
+
+
+async def _drain(
+    runner: web.AppRunner, traffic: Traffic, again: "asyncio.Queue[int]", timeout: float
+) -> None:
     """Wait until nothing is in flight, another signal comes, or the time is up."""
-    waits = [asyncio.ensure_future(traffic.idle.wait()), asyncio.ensure_future(again.get())]
+    waits = [asyncio.ensure_future(_quiet(runner, traffic)), asyncio.ensure_future(again.get())]
     await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
@@ -77,6 +117,21 @@ async def _drain(traffic: Traffic, again: "asyncio.Queue[int]", timeout: float) 
         note("transfers cut", level=logging.WARNING, transfers=traffic.in_flight)
 
 
+async def _quiet(runner: web.AppRunner, traffic: Traffic) -> None:
+    """Nothing is in flight, and who has just connected or asks again and again had an answer.
+
+    A kept connection that is closed as the next request comes fails that request.
+    """
+    over = asyncio.get_running_loop().time() + _LINGER
+    while runner.server is not None and runner.server.connections:
+        if asyncio.get_running_loop().time() >= over:
+            break
+        await asyncio.sleep(_LINGER / 20)
+    await traffic.idle.wait()
+
+
 def _url(host: str, runner: web.AppRunner) -> str:
-    port = runner.addresses[0][1]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    name = runner.addresses[0]
+    if isinstance(name, str):
+        return f"unix:{name}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{name[1]}"

@@ -8,8 +8,9 @@ from typing import Any
 
 from penstock.errors import Exit
 from penstock.jobs import Jobs, Worker
-from penstock.server.logs import note
+from penstock.logs import note
 from penstock.server.signals import ignore_signals, received_signals, waking_signals
+from penstock.systemd import Notices
 
 
 async def run_worker(
@@ -25,13 +26,26 @@ async def run_worker(
     A second signal ends the process at once, as a crash would: what it held is begun elsewhere
     when the leases are over.
     """
+    async with Notices.opened() as notices:
+        await _work(worker, jobs, started, stopping, notices)
+
+
+async def _work(
+    worker: Worker,
+    jobs: Jobs,
+    started: Callable[[], None],
+    stopping: Callable[[], None],
+    notices: Notices,
+) -> None:
     with waking_signals():
         stop = received_signals()
         worker.start()
         try:
             started()
+            await notices.ready("works on jobs")
             await stop.get()
             note("stopping", jobs=worker.running)
+            await notices.stopping()
         finally:
             stopping()
             await _unless_again(worker.close(), stop)
