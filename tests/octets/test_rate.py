@@ -51,6 +51,22 @@ def test_a_clock_that_steps_back_earns_nothing() -> None:
     assert bucket.delay(51.0, 0) == 0.0
 
 
+@given(rate=rates, takes=takes)
+def test_what_is_missing_comes_within_the_time_told(
+    rate: float, takes: list[tuple[float, int]]
+) -> None:
+    bucket = TokenBucket(rate)
+    now = 0.0
+    for pause, size in takes:
+        now += pause
+        bucket.delay(now, size)
+        wait = bucket.missing(now, 1.0)
+
+        assert bucket.missing(now, 1.0) == wait  # asking takes nothing
+        # As far as seconds can tell.
+        assert bucket.missing(now + wait, 1.0) <= 1e-9 * (now + wait + 1)
+
+
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan")])
 def test_a_rate_is_more_than_nothing(rate: float) -> None:
     with pytest.raises(ValueError, match="more than 0"):

@@ -2,7 +2,7 @@
 
 Swift is a real server: it enforces signatures and part sizes, and knows no checksums. ministack is
 an emulator that knows CRC-32. ``PENSTOCK_TEST_S3_URL``, as ``http://KEY:SECRET@HOST:PORT/BUCKET``,
-names another one that the same tests are run on. What they get wrong is in docs/s3.md.
+names another one that the same tests are run on. What they get wrong is in docs/how-to/s3.md.
 """
 
 import fcntl

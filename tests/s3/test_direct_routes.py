@@ -12,6 +12,7 @@ from tests.s3.servers import S3Server
 from tests.s3.test_direct import posted, sent
 from tests.s3.uploads import calls_to, names_in, uploads_in
 from tests.server.conftest import Api, StartApi, start_api
+from tests.server.granting import FOLDER, guarded, with_token
 
 __all__ = ["start_api"]
 
@@ -65,6 +66,26 @@ async def test_an_upload_in_parts_from_begin_to_end(
     assert (status, told["key"]) == (200, "é/a.mp4")
     assert urlsplit(told["location"]).path == quote(f"/{s3_server.bucket}/{prefix}/é/a.mp4")
     assert await api.get("/v1/files/%C3%A9/a.mp4") == data
+
+
+@on_one
+async def test_who_is_bound_to_a_folder_sends_nothing_elsewhere(
+    start_api: StartApi, s3_server: S3Server, prefix: str
+) -> None:
+    api = await guarded(start_api, **s3_server.settings(prefix))
+    bound = await with_token(api, prefix=FOLDER)
+    path = f"/s3/multipart/anything|?key={quote('other/a', safe='')}"
+    new = json.dumps({"filename": "other/a"})
+    parts = json.dumps({"parts": [{"PartNumber": 1, "ETag": "e"}]})
+
+    assert await bound.status("POST", "/s3/multipart", new, **JSON) == 403
+    assert await bound.status("GET", "/s3/params?filename=other/a") == 403
+    for method, what in (("GET", ""), ("GET", "/1"), ("GET", "/batch"), ("DELETE", "")):
+        more = "&partNumbers=1" if what == "/batch" else ""
+        assert await bound.status(method, below(path, what) + more) == 403
+    assert await bound.status("POST", below(path, "/complete"), parts, **JSON) == 403
+    new = json.dumps({"filename": f"{FOLDER}a"})
+    assert await bound.status("POST", "/s3/multipart", new, **JSON) == 200
 
 
 async def test_an_aborted_upload_is_gone(api: Api, s3_server: S3Server, prefix: str) -> None:

@@ -130,6 +130,10 @@ class Jobs:
         found = dict.fromkeys(self._known, _EMPTY) | await self._lanes.read()
         return [lane_of(name, found[name]) for name in sorted(found)]
 
+    async def oldest_due(self) -> dict[str, float]:
+        """Of each lane with jobs that could be begun: how many seconds the first has waited."""
+        return await self._lanes.oldest()
+
     async def pause(self, name: str) -> Lane:
         """Begin no job of the lane that waits, on no host, until it is resumed; those that run go
         on, with another worker too if theirs dies. Durable on return.
@@ -223,14 +227,14 @@ class Jobs:
                         return job
         return await self.get(identity, owner)
 
-    async def watch_all(self) -> AsyncGenerator[Changes, None]:
-        """The lanes and the recent jobs of every owner, then what of them has changed, about once
-        a second at most. Close it (``contextlib.aclosing``) if you leave.
+    async def watch_all(self, owner: str | None = None) -> AsyncGenerator[Changes, None]:
+        """The lanes and the recent jobs of an owner, or of all, then what of them has changed,
+        about once a second at most. Close it (``contextlib.aclosing``) if you leave.
 
         The jobs are ``bare`` ones (see :meth:`page`): those that run, the newest, and those that
-        ended last. It ends if the server closes.
+        ended last, of all owners together. It ends if the server closes.
         """
-        async with aclosing(self._overview.watch()) as changes:
+        async with aclosing(self._overview.watch(owner)) as changes:
             async for changed in changes:
                 yield changed
 

@@ -59,9 +59,9 @@ class Overview:
         if self._looking is not None:
             await self._looking
 
-    async def watch(self) -> AsyncGenerator[Changes, None]:
-        """Everything as it stands, and then what changes, until the watch is closed. Who is slow
-        misses what did not last."""
+    async def watch(self, owner: str | None = None) -> AsyncGenerator[Changes, None]:
+        """Everything of an owner, ``None``: of all, as it stands, and then what changes, until the
+        watch is closed. Who is slow misses what did not last."""
         lanes: Sequence[Lane] | None = None
         seen: Mapping[str, int] = {}
         woken = asyncio.Event()
@@ -70,7 +70,11 @@ class Overview:
             await self._begin()
             while not self._closed:
                 woken.clear()
-                changed = [one for one in self._jobs.values() if seen.get(one.id) != one.revision]
+                changed = [
+                    one
+                    for one in self._jobs.values()
+                    if seen.get(one.id) != one.revision and owner in (None, one.owner)
+                ]
                 if changed or lanes != self._lanes:
                     changes = Changes(None if lanes == self._lanes else self._lanes, changed)
                     lanes = self._lanes

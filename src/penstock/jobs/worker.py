@@ -5,7 +5,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from penstock.errors import Superseded
 from penstock.jobs.attempt import Attempt
@@ -52,6 +52,8 @@ class Worker:
         self._beating: asyncio.Task[None] | None = None
         self._attempts: dict[asyncio.Task[None], Attempt] = {}
         self._tidy_at = self._sweep_at = 0.0
+        self.on_first_claim: Callable[[str, float], None] | None = None
+        """Is told the lane of a job that begins here, and the seconds that it waited."""
 
     @property
     def running(self) -> int:
@@ -104,6 +106,8 @@ class Worker:
         asked = asyncio.get_running_loop().time()
         rows = await self._leases.claim(self.name, places, self._handlers, self._limits.lease, ends)
         for row in rows:
+            if self.on_first_claim is not None and row.attempts == 1 and row.started is not None:
+                self.on_first_claim(row.lane, max(0.0, row.started - row.created))
             hold = Hold(row, self._limits, asked)
             handler, cleanup = self._handlers[row.kind], self._cleanups.get(row.kind)
             attempt = Attempt(hold, self._leases, self._limits, handler, cleanup)

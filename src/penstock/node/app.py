@@ -10,6 +10,8 @@ from penstock.node.context import NODE, Node
 from penstock.node.health import health
 from penstock.node.options import Options
 from penstock.server import middleware
+from penstock.server.observing import make_watch, watching
+from penstock.server.observing.scraping import metrics
 from penstock.server.receiving import expect_later
 from penstock.server.serving import SERVING, Serving, Traffic
 
@@ -25,7 +27,9 @@ def build_node(options: Options, node: Node) -> web.Application:
         ]
     )
     app[NODE] = node
-    app[SERVING] = Serving(options, Traffic(options.max_transfers))
+    traffic = Traffic(options.max_transfers)
+    app[SERVING] = Serving(options, traffic, make_watch(traffic))
+    app.cleanup_ctx.append(watching)
     app.on_response_prepare.append(middleware.identify)
     add = partial(app.router.add_route, expect_handler=expect_later)
     get = partial(app.router.add_get, allow_head=True, expect_handler=expect_later)
@@ -36,4 +40,5 @@ def build_node(options: Options, node: Node) -> web.Application:
     get("/parts", parts.list_parts)
     add("POST", "/check", parts.check_parts)
     get("/health", health)
+    get("/metrics", metrics)
     return app

@@ -19,6 +19,15 @@ class TokenBucket:
         self._tokens = self.burst
         self._then: float | None = None
 
+    def missing(self, now: float, n: float) -> float:
+        """Seconds from ``now`` until ``n`` bytes are in the bucket, 0 if they are; takes none.
+
+        Of more than the bucket holds it is the time until it is full.
+        """
+        then = now if self._then is None else self._then
+        held = min(self.burst, self._tokens + max(0.0, now - then) * self.rate)
+        return max(0.0, (min(n, self.burst) - held) / self.rate)
+
     def delay(self, now: float, n: int) -> float:
         """Take ``n`` bytes at the time ``now`` (seconds of any monotonic clock).
 

@@ -5,7 +5,7 @@ import os
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -79,6 +79,15 @@ class Uploads:
         self.following = Following(
             ledger, self._holding, self._folder, self._pool, expiry=limits.expiry, now=self.now
         )
+
+    @property
+    def happened(self) -> Mapping[str, int]:
+        """How often this process did what, such as ``upload.finished``."""
+        return self._ledger.happened
+
+    async def unfinished(self) -> Open:
+        """How many uploads are unfinished, of all processes, and their bytes."""
+        return await self._ledger.open()
 
     async def close(self) -> None:
         """End the sessions that are left and wait for what is being joined."""
@@ -156,14 +165,16 @@ class Uploads:
             return await self._holding.take(identity, self._session, owner)
         return session
 
-    async def delete(self, identity: str, owner: str = "") -> None:
-        """End an upload and remove it.
+    async def delete(self, identity: str, owner: str = "") -> Upload | None:
+        """End an upload and remove it; answers it if it was not whole yet.
 
         :raises NotFound: there is no such upload.
         """
         session = await self._holding.take(identity, self._session, owner, whole=False)
         async with session:
+            upload = session.upload
             await self._remove(session, "upload.deleted")
+        return upload if upload.state == State.OPEN else None
 
     async def discard(self, key: str, owner: str) -> None:
         """End the uploads for ``key`` that ``owner`` has begun, whoever is at them."""
@@ -197,6 +208,11 @@ class Uploads:
         """The unfinished uploads of a key, newest first; none is disturbed."""
         rows = [row for row in await self._ledger.of_key(key) if row.owner == owner]
         return [replace(from_row(row), active=await self._holding.lives(row)) for row in rows]
+
+    async def keys_of(self, identities: Iterable[str]) -> dict[str, str]:
+        """The keys of those of the uploads that there are; none is disturbed."""
+        found = await self._ledger.get_many(set(identities))
+        return {row.id: row.key for row in found.values()}
 
     async def digest(self, identity: str, owner: str = "") -> tuple[int, bytes]:
         """The offset of an upload and the SHA-256 (32 bytes) of what lies before it.

@@ -99,6 +99,7 @@ class _Listing:
 
     def __init__(self, wish: Wish, exports: str) -> None:
         self._wish = wish
+        exports = f"{wish.within}{exports}" if exports else ""
         self._without = exports if exports and not wish.prefix.startswith(exports) else None
         self._base = len(wish.prefix.rstrip("/").rpartition("/")[0].encode())
         self._base += 1 if self._base else 0

@@ -28,7 +28,8 @@ class Wish:
     stored at ``key``, and replaces nothing there without ``overwrite``. ``tags`` are put on it
     where the store has tags. ``link`` ("direct", "presigned" or "public") and ``link_expiry``
     (seconds) are how it is linked to. With ``allow_empty`` a folder with nothing in it becomes an
-    archive with nothing in it.
+    archive with nothing in it. ``within`` is the folder that whoever asks is bound to, with its
+    last slash: archives for which no key was asked go below ``exports`` in there.
     """
 
     prefix: str
@@ -38,10 +39,17 @@ class Wish:
     link: str = "direct"
     link_expiry: float = 3600.0
     allow_empty: bool = False
+    within: str = ""
 
     @classmethod
     def of_folder(
-        cls, folder: str, options: ArchiveOptions, *, key: str | None = None, **more: Any
+        cls,
+        folder: str,
+        options: ArchiveOptions,
+        *,
+        key: str | None = None,
+        within: str = "",
+        **more: Any,
     ) -> "Wish":
         """The wish for a folder, named with or without a slash at its end, or as ``s3://…``.
 
@@ -49,12 +57,13 @@ class Wish:
         :raises BadKey: there can be no such folder, or no such key.
         """
         prefix = _prefix(folder, options.store)
-        key = check_key(key or f"{options.exports}{prefix.rstrip('/') or _WHOLE}.zip")
+        name = prefix.removeprefix(within).rstrip("/") or _WHOLE
+        key = check_key(key or f"{within}{options.exports}{name}.zip")
         chosen = {"link": options.link, "link_expiry": options.link_expiry, **more}
-        return cls(prefix=prefix, key=key, **chosen)
+        return cls(prefix=prefix, key=key, within=within, **chosen)
 
     @classmethod
-    def from_json(cls, text: str | bytes, options: ArchiveOptions) -> "Wish":
+    def from_json(cls, text: str | bytes, options: ArchiveOptions, *, within: str = "") -> "Wish":
         """Read ``{"prefix": "…", …}``.
 
         :raises BadRequest: it is something else.
@@ -76,12 +85,12 @@ class Wish:
         if (expiry := spec.get("link_expiry")) is not None:
             more["link_expiry"] = _expiry(expiry)
         key = None if spec.get("key") is None else _text(spec, "key")
-        return cls.of_folder(_text(spec, "prefix"), options, key=key, **more)
+        return cls.of_folder(_text(spec, "prefix"), options, key=key, within=within, **more)
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> "Wish":
         """What :meth:`to_spec` made of it; other fields may stand beside."""
-        return cls(**{one.name: spec[one.name] for one in fields(cls)})
+        return cls(**{one.name: spec[one.name] for one in fields(cls) if one.name in spec})
 
     def to_spec(self) -> dict[str, Any]:
         """As it is kept with the job."""
@@ -93,6 +102,7 @@ class Wish:
             "link": self.link,
             "link_expiry": self.link_expiry,
             "allow_empty": self.allow_empty,
+            **({"within": self.within} if self.within else {}),
         }
 
     def digest(self, store: str, folder: str) -> str:

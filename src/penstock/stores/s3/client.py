@@ -15,7 +15,7 @@ from penstock.stores.s3.credentials import Chain
 from penstock.stores.s3.documents import bare, refusal
 from penstock.stores.s3.metering import counted, lists, meters
 from penstock.stores.s3.options import Place
-from penstock.stores.s3.pacing import Pace, Retries
+from penstock.stores.s3.pacing import Counts, Pace, Retries
 from penstock.stores.s3.signing import query_string, signed
 from penstock.stores.s3.trouble import Broken, Refused
 
@@ -63,6 +63,7 @@ class Client:
         self._session: aiohttp.ClientSession | None = None
         self.pace = Pace()
         self.retries = Retries(tries)
+        self.counts = Counts()
 
     @property
     def bucket(self) -> str:
@@ -103,9 +104,14 @@ class Client:
     async def pause(self, error: Refused | Broken, failures: int) -> None:
         """Wait before the next try; raises the error if there is to be none."""
         passing = isinstance(error, Broken) or error.passing
+        if isinstance(error, Broken):
+            self.counts.broken += 1
+        elif passing:
+            self.counts.refused += 1
         pause = self.retries.pause(failures) if passing else None
         if pause is None:
             raise error
+        self.counts.retries += 1
         await asyncio.sleep(pause)
 
     @asynccontextmanager
@@ -144,6 +150,7 @@ class Client:
             raise Broken("the connection broke") from error
 
     async def _send(self, call: Call) -> aiohttp.ClientResponse:
+        self.counts.requests += 1
         path, query = self._place.path_of(call.name), query_string(call.parameters)
         headers = {"Host": self._place.host, **call.headers}
         if call.method in ("PUT", "POST"):

@@ -5,6 +5,7 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 _FIRST_PAUSE: Final = 0.1
@@ -15,6 +16,16 @@ _RETRIES_SAVED: Final = 500.0
 
 _MOST_AT_ONCE: Final = 64
 _LEAST_AT_ONCE: Final = 1.0
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the requests so far: ``refused`` and ``broken`` in a way that may pass."""
+
+    requests: int = 0
+    refused: int = 0
+    broken: int = 0
+    retries: int = 0
 
 
 class Retries:

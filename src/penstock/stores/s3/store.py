@@ -81,6 +81,7 @@ class S3Store:
         place = place_of(url, options, chain.profile)
         self._client = Client(place, chain, options.tries)
         self.pace, self.retries = self._client.pace, self._client.retries
+        self.counts = self._client.counts
         calls = Calls(self._client)
         self.links = Links(place, chain, options.public_url)
         self._pool = ThreadPoolExecutor(threads, "penstock-s3")
