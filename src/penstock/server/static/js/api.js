@@ -1,16 +1,18 @@
 // The HTTP interface, as this page uses it. Whatever fails, fails as a Problem.
 
+import { withBearer } from "./bearer.js";
 import { sentence } from "./format.js";
 import { fileUrl } from "./keys.js";
+import { loginEnded, loginRenewed } from "./session.js";
 
 const TUS = { "Tus-Resumable": "1.0.0" };
 const UNREACHABLE = "The server cannot be reached. Check that it is running, then try again.";
 
 /** An error to show: the server's problem document (RFC 9457), or what happened on the way to it. */
 export class Problem extends Error {
-  constructor({ status = 0, code = "unreachable", detail = UNREACHABLE, retryAfter = null } = {}) {
+  constructor({ status = 0, code = "unreachable", detail = UNREACHABLE, retryAfter = null, parts = null } = {}) {
     super(detail);
-    Object.assign(this, { status, code, detail, retryAfter });
+    Object.assign(this, { status, code, detail, retryAfter, parts });
   }
 }
 
@@ -23,8 +25,9 @@ export function problemFrom(status, text, retryAfter = null) {
   return new Problem({
     status,
     code: body.code ?? "internal",
-    detail: sentence(body.detail ?? body.title ?? `the server answered with status ${status}`),
+    detail: sentence(body.detail ?? body.message ?? body.title ?? `the server answered with status ${status}`),
     retryAfter: Number.parseFloat(retryAfter) || null,
+    parts: body.parts ?? null,
   });
 }
 
@@ -32,14 +35,16 @@ export function problemFrom(status, text, retryAfter = null) {
 export async function call(url, options = {}) {
   let response;
   try {
-    response = await fetch(url, { cache: "no-store", ...options });
+    response = await fetch(url, { cache: "no-store", ...options, headers: withBearer(options.headers) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem();
   }
   if (!response.ok) {
+    if (response.status === 401) loginEnded();
     throw problemFrom(response.status, await response.text(), response.headers.get("Retry-After"));
   }
+  loginRenewed();
   return response;
 }
 
@@ -129,6 +134,13 @@ export async function planZip(selection) {
     body: JSON.stringify(selection),
   });
   return response.json();
+}
+
+/** Find out whether the login still stands; if not, who listens is told. */
+export async function checkLogin() {
+  try {
+    await call("/v1/session");
+  } catch { /* whoever needed the answer says so itself */ }
 }
 
 /** `{name, version, limits}`. */

@@ -1,7 +1,7 @@
 // The page of files: joins the folder, the selection and the uploads.
 
 import { serverInfo } from "./api.js";
-import { byId, setText } from "./dom.js";
+import { byId, h, setText } from "./dom.js";
 import { startBar } from "./files/bar.js";
 import { showHeading } from "./files/heading.js";
 import { Listing } from "./files/listing.js";
@@ -9,7 +9,10 @@ import { removeSelected } from "./files/remove.js";
 import { Selection } from "./files/selection.js";
 import { Table } from "./files/table.js";
 import { downloadZip } from "./files/zip.js";
+import { notify } from "./notices.js";
 import { currentPrefix, followRoute } from "./route.js";
+import { loginUrl, onLoginEnded, stayWhile } from "./session.js";
+import { askForFiles, shareFiles } from "./shares/dialog.js";
 import { takeIn } from "./uploads/intake.js";
 import { Panel } from "./uploads/panel.js";
 import { UploadQueue } from "./uploads/queue.js";
@@ -56,15 +59,28 @@ async function showServer() {
   } catch { /* the listing already says so if the server is gone */ }
 }
 
+/** Uploads are not lost with the login: the page stays, and they go on after another one. */
+function keepUploads() {
+  stayWhile(() => queue.busy || queue.counts.paused > 0);
+  onLoginEnded(() => {
+    const link = h("a", { href: loginUrl(), target: "_blank", rel: "noopener" }, "Log in in another tab");
+    notify("Your login has ended", { bad: true, body: h("p", {}, "Uploads are paused, nothing is lost. ", link, ", then resume them here.") });
+  });
+}
+
 new Table(listing, selection);
 new Panel(queue);
 startBar(listing, selection, {
   zipSelection: (event) => downloadZip({ prefix: listing.prefix, folders: selection.folders, keys: selection.keys }, event.currentTarget),
   zipFolder: (event) => downloadZip({ prefix: listing.prefix, folders: [listing.prefix], keys: [] }, event.currentTarget),
+  shareSelection: () => shareFiles({ prefix: listing.prefix, folders: selection.folders, keys: selection.keys }),
+  shareFolder: () => shareFiles({ prefix: listing.prefix, folders: [listing.prefix], keys: [] }),
+  askForFiles: () => askForFiles(listing.prefix),
   remove,
 });
 startSources((found) => takeIn(queue, listing.prefix, found));
 followUploads();
+keepUploads();
 followRoute((prefix) => show(prefix, { focus: true }));
 show(currentPrefix());
 showServer();

@@ -1,11 +1,13 @@
 // Which folder is shown: the `prefix` of the address, so back, forward, reload and bookmarks work.
 
 import { folderUrl } from "./keys.js";
+import { session } from "./session.js";
 
-/** The folder in the address; always empty or ending in `/`. */
+/** The folder in the address, always empty or ending in `/`; at first that of the login. */
 export function currentPrefix() {
   const prefix = new URLSearchParams(location.search).get("prefix") ?? "";
-  return prefix && !prefix.endsWith("/") ? `${prefix}/` : prefix;
+  if (!prefix) return session.prefix;
+  return prefix.endsWith("/") ? prefix : `${prefix}/`;
 }
 
 /** Call `show(prefix)` whenever another folder is asked for, by a link or by the history. */

@@ -4,6 +4,7 @@ import { announce } from "../announce.js";
 import { byId } from "../dom.js";
 import { bytes, count, duration, facts, plural } from "../format.js";
 import { notify } from "../notices.js";
+import { session } from "../session.js";
 import { beginArchive, planArchive } from "./api.js";
 import { codeFact, showFacts } from "./facts.js";
 import { suggestFolders } from "./folders.js";
@@ -42,7 +43,7 @@ export class ArchiveForm {
 
   open(prefix) {
     this.#form.reset();
-    this.#form.elements.prefix.value = prefix;
+    this.#form.elements.prefix.value = prefix || session.prefix;
     this.#forget();
   }
 

@@ -2,6 +2,7 @@
 
 import { list } from "../api.js";
 import { h } from "../dom.js";
+import { session } from "../session.js";
 
 const PAUSE_MS = 200;
 const MOST = 50;
@@ -11,7 +12,8 @@ export function suggestFolders(input, datalist) {
   let timer = null;
   let offered = null;
   const offer = async () => {
-    const parent = input.value.slice(0, input.value.lastIndexOf("/") + 1);
+    const typed = input.value.slice(0, input.value.lastIndexOf("/") + 1);
+    const parent = typed.startsWith(session.prefix) ? typed : session.prefix;
     if (parent === offered) return;
     offered = parent;
     try {

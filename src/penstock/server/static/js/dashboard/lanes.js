@@ -4,6 +4,7 @@ import { announce } from "../announce.js";
 import { byId, h, icon, reconcile, setText } from "../dom.js";
 import { count } from "../format.js";
 import { notifyProblem } from "../notices.js";
+import { allows } from "../session.js";
 import { pauseLane } from "./api.js";
 import { laneName, STATES } from "./words.js";
 
@@ -69,6 +70,7 @@ export class Lanes extends EventTarget {
         number.parentElement.classList.toggle("none", lane[state] === 0);
       }
       chip.hidden = !lane.paused;
+      button.hidden = !allows("admin");
       const action = lane.paused ? "Resume" : "Pause";
       if (button.dataset.action === action) return;
       button.dataset.action = action;

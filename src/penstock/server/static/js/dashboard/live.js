@@ -1,5 +1,7 @@
 // Server-Sent Events that come back by themselves, and know whether they are connected.
 
+import { checkLogin } from "../api.js";
+
 const AGAIN_MS = 3000;
 
 /** Emits `change` when `lost` differs. One address at a time. */
@@ -65,6 +67,7 @@ export class Live extends EventTarget {
     this.#setLost(true);
     if (source.readyState !== EventSource.CLOSED) return;
     this.#drop();
+    checkLogin(); // why it was refused is not told
     this.#timer = setTimeout(() => this.#open(), AGAIN_MS);
   }
 

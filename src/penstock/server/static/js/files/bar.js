@@ -2,6 +2,7 @@
 
 import { byId, setText } from "../dom.js";
 import { bytes, plural } from "../format.js";
+import { allows } from "../session.js";
 
 function amount(folders, files) {
   const parts = [];
@@ -23,20 +24,26 @@ function shown(listing) {
   return `${amount(listing.folders.length, listing.files.length)}${listing.next ? " shown, there are more" : ""}`;
 }
 
-/** Keep the bar in step; `actions`: `{zipSelection, zipFolder, remove}`. */
+/** Keep the bar in step; `actions`: `{zipSelection, zipFolder, shareSelection, shareFolder, askForFiles, remove}`. */
 export function startBar(listing, selection, actions) {
   const draw = () => {
     const selecting = selection.size > 0;
     byId("bar").classList.toggle("selecting", selecting);
     setText(byId("bar-text"), selecting ? selected(listing, selection) : shown(listing));
-    for (const id of ["zip-selection", "delete-selection", "clear-selection"]) byId(id).hidden = !selecting;
+    for (const id of ["zip-selection", "share-selection", "delete-selection", "clear-selection"]) byId(id).hidden = !selecting;
+    byId("delete-selection").hidden ||= !allows("write");
     byId("bar").hidden = listing.state === "error" || (listing.state === "ready" && listing.empty);
     byId("zip-folder").hidden = selecting || !listing.prefix || listing.state !== "ready" || listing.empty;
+    byId("share-folder").hidden = byId("zip-folder").hidden;
+    byId("ask-files").hidden = selecting || !listing.prefix || listing.state !== "ready" || !allows("write");
   };
   listing.addEventListener("change", draw);
   selection.addEventListener("change", draw);
   byId("zip-selection").addEventListener("click", actions.zipSelection);
   byId("zip-folder").addEventListener("click", actions.zipFolder);
+  byId("share-selection").addEventListener("click", actions.shareSelection);
+  byId("share-folder").addEventListener("click", actions.shareFolder);
+  byId("ask-files").addEventListener("click", actions.askForFiles);
   byId("delete-selection").addEventListener("click", actions.remove);
   byId("clear-selection").addEventListener("click", () => {
     selection.clear();

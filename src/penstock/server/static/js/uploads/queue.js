@@ -165,10 +165,18 @@ export class UploadQueue extends UploadList {
     if (problem.code === "cancelled") return this.#cancelled(upload);
     upload.problem = problem.code === "paused" ? null : problem;
     if (problem.code === "paused" || problem.code === "superseded") return this.enter(upload, "paused");
+    if (problem.status === 401) return this.#loggedOut(upload);
     if (problem.code === "busy" && upload.busyRetries < BUSY_RETRIES) return this.#queueAgain(upload, problem);
     // What the server refuses for good, and what is another file now, is of no use to keep.
     if ((problem.status >= 400 && problem.status < 500) || problem.code === "changed") this.#release(upload);
     return this.enter(upload, "failed");
+  }
+
+  /** Nothing of it is lost: it goes on when somebody has logged in again, and so do those that wait. */
+  #loggedOut(upload) {
+    upload.problem = null;
+    this.enter(upload, "paused");
+    for (const one of this.in("waiting")) this.enter(one, "paused");
   }
 
   #queueAgain(upload, problem) {

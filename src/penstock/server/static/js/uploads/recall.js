@@ -36,9 +36,9 @@ async function bury({ key, url }) {
   }
 }
 
-/** Show in `queue` what was left unfinished, as far as the server still has it. */
-export async function recall(queue) {
-  let left = await remembered();
+/** Show in `queue` what was left unfinished, as far as the server still has it and `isMine(it)`. */
+export async function recall(queue, isMine = () => true) {
+  let left = (await remembered()).filter(isMine);
   for (const seconds of LOOKS) {
     const found = await Promise.all(left.map(look));
     const ended = left.filter((_, index) => found[index] === null);

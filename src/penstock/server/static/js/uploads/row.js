@@ -83,7 +83,7 @@ export function uploadRow(queue, upload) {
   const pipe = h("div", { class: "pipe", role: "progressbar", "aria-label": nameOf(upload.key), "aria-valuemin": 0, "aria-valuemax": 100 }, water);
   const text = h("p", { class: "upload-note" });
   const holder = h("div", { class: "upload-actions" });
-  const element = h("li", { class: "upload" }, keyElement(upload.key), text, holder, pipe);
+  const element = h("li", { class: "upload" }, keyElement(upload.label), text, holder, pipe);
   const update = () => {
     const full = upload.state === "done" ? 100 : percent(upload.sent, upload.size);
     setText(text, note(upload));

@@ -2,6 +2,7 @@
 
 import { byId } from "../dom.js";
 import { notify, notifyProblem } from "../notices.js";
+import { allows } from "../session.js";
 import { fromDrop, fromInput } from "./entries.js";
 
 function startButton(buttonId, inputId, take) {
@@ -49,6 +50,17 @@ function startDrop(take) {
 
 /** Call `take([{file, path}])` for whatever the reader adds. */
 export function startSources(take) {
+  byId("read-only").hidden = allows("write");
+  for (const button of [byId("add-files"), byId("add-folder")]) button.hidden = !allows("write");
+  if (!allows("write")) {
+    document.querySelector(".bar-hint").hidden = true;
+    return;
+  }
+  startTaking(take);
+}
+
+/** The same on a page for nothing else. */
+export function startTaking(take) {
   startButton("add-files", "pick-files", take);
   startButton("add-folder", "pick-folder", take);
   byId("add-folder").hidden = !("webkitdirectory" in byId("pick-folder"));

@@ -2,6 +2,8 @@
 // Decided here: what is worth another try, and what is said about the rest.
 
 import { Problem, endOf, holds, problemFrom } from "../api.js";
+import { withBearer } from "../bearer.js";
+import { loginEnded } from "../session.js";
 import { fingerprintOf, previousAt, urlStorage } from "./remembered.js";
 
 const { Upload } = window.tus;
@@ -46,10 +48,11 @@ async function checkReadable(file) {
 async function checkAnswer(request, response) {
   const status = response.getStatus();
   if (status >= 200 && status < 300) return;
+  if (status === 401) loginEnded();
   const asked = request.getMethod() === "HEAD";
   if (asked && (status === 404 || status === 410)) return;
   if (asked && status === 423) throw new Problem({ status, code: "locked", detail: AT_WORK });
-  if (asked && status < 500) await endOf(request.getURL());
+  if (asked && status < 500 && status !== 401) await endOf(request.getURL());
   throw problemFrom(status, response.getBody(), response.getHeader("Retry-After"));
 }
 
@@ -101,6 +104,7 @@ export class Transfer {
     const { file, key, size, replace } = this.#upload;
     const client = new Upload(file, {
       endpoint: ENDPOINT,
+      headers: withBearer(),
       metadata: { filename: key, ...(file.type && { filetype: file.type }) },
       fingerprint: async () => fingerprintOf(this.#upload),
       urlStorage,

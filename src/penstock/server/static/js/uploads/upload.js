@@ -22,8 +22,9 @@ export class Upload {
   transfer = null;
   meter = new Meter();
 
-  constructor({ key, file = null, replace = false, size = file.size, modified = file.lastModified }) {
-    Object.assign(this, { key, file, replace, size, modified });
+  /** `label` is what the reader sees of the key. */
+  constructor({ key, label = key, file = null, replace = false, size = file.size, modified = file.lastModified }) {
+    Object.assign(this, { key, label, file, replace, size, modified });
   }
 
   /** Whether `file` is the one that was being sent, as far as a browser can tell. */
