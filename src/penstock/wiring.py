@@ -2,16 +2,20 @@
 
 import asyncio
 import resource
+import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from penstock import __version__
+from penstock.access import Access, AccessOptions, open_access
+from penstock.access.shares import BEARER as SHARE
+from penstock.access.shares import Shares
 from penstock.archives import in_store
 from penstock.archives.in_store import LARGE, SMALL, ArchiveOptions, Archiver, Archives, Prices
 from penstock.catalog import (
@@ -23,22 +27,27 @@ from penstock.catalog import (
     open_database,
     sqlite_url,
 )
+from penstock.catalog.access.shares import SqlShares
 from penstock.catalog.hanging import bounded
-from penstock.cluster import ClusterOptions, NodeState, check_secret
-from penstock.errors import BadRequest, Exit
+from penstock.catalog.looking import look_at, shown
+from penstock.cluster import ClusterOptions, NodeState, check_secret, is_loopback
+from penstock.errors import BadRequest, Exit, NotFound
+from penstock.guarding import FirstToken, access_is_on, open_access_of, warn_if_open
 from penstock.hooks import Courier, Receiver
 from penstock.jobs import Jobs, Worker
+from penstock.logs import note, set_up_logging
 from penstock.pulls import KIND as PULL
 from penstock.pulls import LANE as PULL_LANE
 from penstock.pulls import Puller, Pulls
 from penstock.remote import Remote, RemoteLimits
 from penstock.server import Services, build_app, run_server, run_worker
 from penstock.server.dashboard.password import told_login
-from penstock.server.logs import note, set_up_logging
 from penstock.server.serving import SERVING
 from penstock.settings import Settings
 from penstock.stores import Store, open_store
 from penstock.stores.s3.options import S3Options
+from penstock.systemd import handed_sockets, place
+from penstock.threads import in_thread
 from penstock.uploads import Folder, UploadLimits, Uploads
 
 if TYPE_CHECKING:
@@ -63,11 +72,14 @@ def serve(settings: Settings) -> Exit:
     """
     if not settings.worker and settings.store.startswith("memory:"):
         raise BadRequest("a store in memory is seen by one process only: leave --no-worker out")
+    handed = handed_sockets()
+    settings = _where_handed(settings, handed)
     if _in_cluster(settings):
         check_secret(settings.cluster_secret.get_secret_value(), settings.host)
-    set_up_logging(settings)
+    here = place()
+    set_up_logging(settings, **({} if here is None else {"worker": here.slot}))
     _allow_descriptors()
-    asyncio.run(_serve(settings))
+    asyncio.run(_serve(settings, handed))
     return Exit.OK
 
 
@@ -85,6 +97,15 @@ def work(settings: Settings) -> Exit:
     _allow_descriptors()
     asyncio.run(_work(settings))
     return Exit.OK
+
+
+def _where_handed(settings: Settings, handed: Sequence[socket.socket]) -> Settings:
+    """With the address of the sockets that were opened for us: one that others reach, if any is."""
+    names = [one.getsockname() for one in handed if one.family != socket.AF_UNIX]
+    if not names:
+        return settings
+    host, port = min(names, key=lambda name: is_loopback(name[0]))[:2]
+    return settings.model_copy(update={"host": host, "port": port})
 
 
 def _allow_descriptors() -> None:
@@ -116,7 +137,7 @@ class _Ending(ExitStack):
         self.begin()
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, handed: Sequence[socket.socket]) -> None:
     _use_threads(settings.io_threads)
     engine = _open_catalog(settings)
     services = open_services(settings, engine)
@@ -125,7 +146,9 @@ async def _serve(settings: Settings) -> None:
             live = await _live_nodes(services.cluster)
             app = build_app(services)
             app.on_shutdown.insert(0, ending.begin_with)
-            await run_server(app, partial(_announce_server, settings, live))
+            async with FirstToken(services.access) as first:
+                announce = partial(_announce_server, settings, live, first)
+                await run_server(app, announce, handed)
         finally:
             ending.begin()
             await _close(services)
@@ -172,6 +195,7 @@ def open_services(settings: Settings, engine: "Engine | None" = None) -> Service
     archiver = Archiver(store, uploads, archive_options(settings))
     lanes = lanes_of(settings)
     jobs = Jobs(engine, commits, lanes=lanes)
+    access = open_access_of(settings, engine, commits)
     return Services(
         settings,
         store,
@@ -183,9 +207,18 @@ def open_services(settings: Settings, engine: "Engine | None" = None) -> Service
         open_worker(jobs, Puller(remote, uploads), archiver, lanes if settings.worker else {}),
         Pulls(jobs, uploads, store),
         Archives(jobs, store, archiver),
+        access,
+        open_shares(engine, commits, access),
         courier=courier,
         cluster=cluster,
     )
+
+
+def open_shares(engine: "Engine", commits: GroupCommit, access: Access) -> Shares:
+    """The share links; those by which files are put are tokens too."""
+    shares = Shares(SqlShares(engine, commits), partial(access.key, "shares"))
+    access.recognise(SHARE, shares.grant_of)
+    return shares
 
 
 def _open_store(settings: Settings, engine: "Engine") -> Store:
@@ -277,8 +310,39 @@ def s3_options(settings: Settings) -> S3Options:
     )
 
 
-def examination(settings: Settings) -> "doctor.Examination":
-    """A look over what the settings name."""
+@asynccontextmanager
+async def access_of_catalog(settings: Settings) -> AsyncIterator[Access]:
+    """Who may do what, on the server's host and without the server.
+
+    :raises NotFound: there is no catalog of this version yet.
+    """
+    url = _catalog_url(settings)
+    standing = await in_thread(look_at, url)
+    if standing.revision != standing.newest:
+        raise NotFound(
+            f"there is no catalog of this version of Penstock at {shown(url)}; start the server "
+            "once, or say by --data or --catalog where it is"
+        )
+    engine = await in_thread(open_database, url)
+    commits = GroupCommit(engine)
+    options = AccessOptions(
+        is_on=True,
+        session_expiry=settings.session_expiry,
+        audit_keep=settings.audit_keep,
+        secret=settings.secret.get_secret_value(),
+    )
+    try:
+        yield open_access(engine, commits, options)
+    finally:
+        await commits.close()
+        await in_thread(engine.dispose)
+
+
+def examination(
+    settings: Settings, variables: Collection[str] = frozenset()
+) -> "doctor.Examination":
+    """A look over what the settings name; ``variables`` of the environment are options of commands
+    that are no settings."""
     from penstock import doctor  # the server has no need of it
 
     store = _store_url(settings)
@@ -296,6 +360,10 @@ def examination(settings: Settings) -> "doctor.Examination":
             spool=settings.data / "spool",
         ),
         cluster_options(settings) if _in_cluster(settings) else None,
+        host=settings.host,
+        access=access_is_on(settings),
+        max_transfers=settings.max_transfers,
+        variables=variables,
     )
 
 
@@ -435,8 +503,10 @@ def _announce_node(identity: str, announcing: "nodes.Announcing", url: str) -> N
     announcing.start(urlsplit(url).port or 0)
 
 
-def _announce_server(settings: Settings, live_nodes: int, url: str) -> None:
+def _announce_server(settings: Settings, live_nodes: int, first: FirstToken, url: str) -> None:
     _announce(url)
+    first.tell()
+    warn_if_open(settings)
     if settings.store:  # which another program's variables may have named
         _say(f"Files are kept in {settings.store}")
     _say(f"Dashboard: {url}/dashboard, {told_login(settings)}")

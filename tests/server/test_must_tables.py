@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 TESTS = Path(__file__).parent
-DOCS = TESTS.parents[1] / "docs"
+DOCS = TESTS.parents[1] / "docs" / "reference"
 TABLES = ["tus.md", "resumable-uploads.md"]
 
 _HEADER = ["requirement", "answer", "test"]

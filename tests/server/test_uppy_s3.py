@@ -56,7 +56,7 @@ window.begin = (options) => {
 };
 """
 
-# The rule that docs/s3.md tells.
+# The rule that docs/how-to/s3.md tells.
 _CORS = b"""<CORSConfiguration><CORSRule>
 <AllowedOrigin>*</AllowedOrigin>
 <AllowedMethod>PUT</AllowedMethod><AllowedMethod>POST</AllowedMethod>

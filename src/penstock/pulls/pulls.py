@@ -19,7 +19,8 @@ LANE = "pull"
 
 
 class Pulls:
-    """The pulls of one store. Others' are not found: ``owner`` says whose are asked for."""
+    """The pulls of one store. Others' are not found: ``owner`` says whose are asked for, ``None``
+    everybody's."""
 
     def __init__(self, jobs: Jobs, uploads: Uploads, store: Store) -> None:
         self._jobs = jobs
@@ -38,19 +39,21 @@ class Pulls:
         )
         return pull_of(job)
 
-    async def get(self, identity: str, owner: str = "") -> Pull:
+    async def get(self, identity: str, owner: str | None = "") -> Pull:
         """How a pull stands.
 
         :raises NotFound: there is no such pull.
         """
         return pull_of(await self._job(identity, owner))
 
-    async def page(self, *, after: str = "", limit: int = 100, owner: str = "") -> list[Pull]:
+    async def page(
+        self, *, after: str = "", limit: int = 100, owner: str | None = ""
+    ) -> list[Pull]:
         """The newest pulls, or those before the one whose id is ``after``."""
         jobs = await self._jobs.page(kind=KIND, owner=owner, after=after, limit=limit)
         return [pull_of(job) for job in jobs]
 
-    async def cancel(self, identity: str, owner: str = "") -> Pull:
+    async def cancel(self, identity: str, owner: str | None = "") -> Pull:
         """End a pull and remove what came of it; one that failed leaves nothing then.
 
         Whoever carries it out may need a moment longer than this waits: ``cancelling`` then.
@@ -69,7 +72,7 @@ class Pulls:
             await self._uploads.discard(job.spec["key"], owner_of(job))
         return pull_of(job)
 
-    async def retry(self, identity: str, owner: str = "") -> Pull:
+    async def retry(self, identity: str, owner: str | None = "") -> Pull:
         """Let one that failed or was cancelled go on; one that waits does so at once.
 
         :raises NotFound: there is no such pull.
@@ -78,7 +81,7 @@ class Pulls:
         await self._job(identity, owner)
         return pull_of(await self._jobs.retry(identity, owner))
 
-    async def watch(self, identity: str, owner: str = "") -> AsyncGenerator[Pull, None]:
+    async def watch(self, identity: str, owner: str | None = "") -> AsyncGenerator[Pull, None]:
         """How a pull stands now, and again after every change worth telling, until it has ended.
 
         :raises NotFound: there is no such pull, or no more.
@@ -88,7 +91,7 @@ class Pulls:
             async for job in jobs:
                 yield pull_of(job)
 
-    async def _job(self, identity: str, owner: str) -> Job:
+    async def _job(self, identity: str, owner: str | None) -> Job:
         job = await self._jobs.get(identity, owner)
         if job.kind != KIND:
             raise NotFound("there is no such pull; it may be too old")

@@ -5,6 +5,7 @@ from functools import partial
 from aiohttp import web
 
 from penstock.relay import downloads, files
+from penstock.relay.authority import only_callers
 from penstock.relay.context import RELAY, Relay
 from penstock.relay.options import Options
 from penstock.server import middleware
@@ -15,7 +16,9 @@ from penstock.server.serving import SERVING, Serving, Traffic
 
 def build_relay(options: Options, relay: Relay) -> web.Application:
     """The aiohttp application that serves ``relay``."""
-    app = web.Application(middlewares=[middleware.observe, middleware.errors])
+    app = web.Application(
+        middlewares=[middleware.observe, middleware.errors, only_callers(options.access_token)]
+    )
     app[RELAY] = relay
     app[SERVING] = Serving(options, Traffic(options.max_transfers))
     app.on_response_prepare.append(middleware.identify)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from penstock.client.download import Ranges
 from penstock.errors import Busy
+from penstock.relay.authority import check_callers
 from penstock.relay.bringing import Bringing
 from penstock.relay.cache import Cache
 from penstock.relay.context import Relay
@@ -19,10 +20,12 @@ from penstock.threads import in_thread
 async def open_relay(options: Options) -> Relay:
     """Take up the folder, and go on with what is incomplete in its cache. Close it at last.
 
+    :raises BadRequest: it would be open to everybody, and nobody said that it shall be.
     :raises ValueError: the upstream's address is none.
     :raises Busy: another relay works in the folder.
     :raises OSError: the folder cannot be used.
     """
+    check_callers(options)
     folder, lock = await in_thread(_take, options.folder)
     own = os.path.join(folder, RESERVED)
     upstream = None

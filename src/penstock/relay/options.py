@@ -15,6 +15,7 @@ class Options:
     business of anybody else. ``parallel`` is how many connections bring one file, ``max_age`` how
     long a stored file is sent without asking whether it is still the upstream's, ``cache_size``
     how much all stored files may have together. ``timeout`` and ``tries`` are the client's.
+    Callers have to know ``access_token``, if there is one; ``is_open``: none is meant to be needed.
     """
 
     upstream: str
@@ -25,6 +26,8 @@ class Options:
     cache_size: int = 10 * GIB
     timeout: float = 60.0
     tries: int = 8
+    access_token: str = field(default="", repr=False)
+    is_open: bool = False
     host: str = "127.0.0.1"
     port: int = 8888
     max_transfers: int = 512

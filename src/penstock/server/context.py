@@ -1,6 +1,19 @@
 """What is noted on a request while it is handled, for its log line and its problems."""
 
+import re
+
 from aiohttp import web
+
+_SHARE_ID = re.compile(r"[A-Za-z0-9_-]{1,16}", re.ASCII)
+
+
+class Meter:
+    """Watches what goes out of one response."""
+
+    async def was_sent(self, count: int) -> None:
+        """So many bytes of the body went out just now; if this raises, no more do."""
+        raise NotImplementedError
+
 
 REQUEST_ID = web.RequestKey("request_id", str)
 RECEIVED = web.RequestKey("received", int)
@@ -15,5 +28,16 @@ ERROR_FIELDS = web.RequestKey("error_fields", dict[str, str])
 """Header fields that the answer gets if it turns out to be a problem."""
 CLOSING = web.RequestKey("closing", bool)
 """The connection cannot be used for another request."""
+METER = web.RequestKey("meter", Meter)
 ROUTINE = web.RequestKey("routine", bool)
 """It went well and comes every second, so only who wants to see everything finds it in the log."""
+
+
+def shown_path(request: web.Request) -> str:
+    """The path for logs: of a share link without the signature, which is as good as a token."""
+    path = request.rel_url.raw_path
+    if not path.startswith("/s/"):
+        return path
+    link, slash, rest = path[3:].partition("/")
+    identity = _SHARE_ID.match(link)
+    return f"/s/{identity[0] if identity else ''}{slash}{rest}"

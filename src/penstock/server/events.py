@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp_sse import EventSourceResponse
 
 from penstock.errors import Busy, Stalled
+from penstock.server.access.gate import is_still_good
 from penstock.server.context import BEGUN, SENT
 from penstock.server.serving import serving_of
 
@@ -101,6 +102,8 @@ async def _send(
         async with response:
             await _tell(request, response, first, retry=_RETRY_MS)
             async for event in following:
+                if not await is_still_good(request):
+                    break  # who comes back is told why
                 await _tell(request, response, event)
     except TimeoutError:
         raise Stalled(f"the client read nothing for {stall_timeout:g} seconds") from None

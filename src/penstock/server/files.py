@@ -1,11 +1,15 @@
 """``/v1/files/{key}``: put, get and delete one file; ``/v1/files``: list."""
 
+from contextlib import AsyncExitStack
+
 from aiohttp import web
 
-from penstock.downloads import Representation, check_write
+from penstock.downloads import Representation
 from penstock.errors import BadRequest
 from penstock.octets.content_types import given_type
 from penstock.octets.digests import verify, wants_sha256
+from penstock.server.access.granted import grant_of
+from penstock.server.access.within import condition_of
 from penstock.server.content import Content, open_content
 from penstock.server.draft.answers import limits_told
 from penstock.server.draft.fields import draft_of
@@ -16,8 +20,9 @@ from penstock.server.media import SAFETY, content_type_of, disposition_of
 from penstock.server.receiving import body_of, check_body
 from penstock.server.representations import answer_best
 from penstock.server.services import services_of
+from penstock.server.shares.placing import placed
 from penstock.server.stored import stored_answer
-from penstock.server.uploads.intake import body_length, held, take_in, whole_digest
+from penstock.server.uploads.intake import begin, body_length, held, take_in, whole_digest
 from penstock.server.urls import content_disposition, file_json, key_of
 from penstock.stores.early import check_early
 from penstock.uploads import Creation
@@ -43,10 +48,12 @@ async def put_file(request: web.Request) -> web.Response:
 async def _put_at_once(request: web.Request, key: str, length: int) -> web.Response:
     """All or nothing."""
     services = services_of(request)
-    condition = check_write(request.headers)
+    condition = condition_of(request)
     announced = check_body(request)
     replaced = await check_early(services.store, key, condition)
-    with services.traffic:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(services.traffic)
+        await stack.enter_async_context(placed(request, length))
         async with await services.store.write(
             key, size=length, want_sha256=bool(announced)
         ) as writer:
@@ -67,12 +74,12 @@ async def _put_resumable(request: web.Request, key: str, length: int | None) -> 
         key=key,
         length=length,
         content_type=given_type(request.headers.get("Content-Type")),
-        condition=check_write(request.headers),
+        condition=condition_of(request),
         sha256=whole_digest(check_body(request)),
         plain=True,
     )
     with services.traffic:
-        session = await services.uploads.create(wish)
+        session = await begin(request, wish)
         async with held(request, session):
             await take_in(request, session)
             info = await session.finish()
@@ -103,7 +110,7 @@ async def get_file(request: web.Request) -> web.StreamResponse:
 async def delete_file(request: web.Request) -> web.Response:
     """``DELETE /v1/files/{key}``."""
     key = key_of(request)
-    await services_of(request).store.delete(key, condition=check_write(request.headers))
+    await services_of(request).store.delete(key, condition=condition_of(request))
     return web.Response(status=204)
 
 
@@ -114,7 +121,7 @@ async def list_files(request: web.Request) -> web.Response:
     if delimiter not in ("", "/"):
         raise BadRequest("the only delimiter is /")
     page = await services_of(request).store.list(
-        query.get("prefix", ""),
+        grant_of(request).check_key(query.get("prefix", "")),
         after=query.get("after", ""),
         limit=limit_of(request),
         delimiter=delimiter,

@@ -17,6 +17,8 @@ from multipart import (
 from penstock.downloads import etag_field
 from penstock.errors import BadRequest, TooLarge, UnsupportedMediaType
 from penstock.octets.content_types import given_type
+from penstock.server.access.actions import about
+from penstock.server.access.granted import grant_of
 from penstock.server.receiving import body_of, check_body
 from penstock.server.services import Services, services_of
 from penstock.server.urls import file_json, url_of
@@ -80,7 +82,9 @@ async def post_form(request: web.Request) -> web.Response:
     with services_of(request).traffic:
         async with AsyncExitStack() as stack:
             form = await receive_form(request, stack)
-            stored = await _commit(form)
+            keys = list(map(grant_of(request).check_key, form.keys()))
+            about(request, *keys)
+            stored = await _commit(form, keys)
     document = {"files": [file_json(info) for info in stored]}
     return web.json_response(document, status=201, headers=_headers(stored))
 
@@ -204,9 +208,8 @@ def _base_name(part: MultipartSegment) -> str:
     return (part.filename or "").replace("\\", "/").rpartition("/")[2]
 
 
-async def _commit(form: Form) -> list[FileInfo]:
+async def _commit(form: Form, keys: list[str]) -> list[FileInfo]:
     """Publish every upload, after all keys have been found good."""
-    keys = form.keys()
     return [
         await upload.writer.commit(key, content_type=upload.content_type)
         for key, upload in zip(keys, form.uploads, strict=True)

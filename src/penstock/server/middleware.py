@@ -13,7 +13,16 @@ from aiohttp.typedefs import Handler, Middleware
 from penstock.catalog.away import told_when_away
 from penstock.errors import PenstockError
 from penstock.server import problems
-from penstock.server.context import BEGUN, CLOSING, CUT, RECEIVED, REQUEST_ID, ROUTINE, SENT
+from penstock.server.context import (
+    BEGUN,
+    CLOSING,
+    CUT,
+    RECEIVED,
+    REQUEST_ID,
+    ROUTINE,
+    SENT,
+    shown_path,
+)
 from penstock.server.logs import note
 from penstock.server.receiving import check_expectation, check_origin
 from penstock.server.serving import serving_of
@@ -27,6 +36,9 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id, log one line when it is over."""
     given = request.headers.get("X-Request-ID", "")
     request[REQUEST_ID] = given if _REQUEST_ID.fullmatch(given) else f"{getrandbits(64):016x}"
+    watch = serving_of(request).watch
+    if watch is not None:
+        watch.begun(request)
     started = time.perf_counter()
     status = _ABORTED
     try:
@@ -34,7 +46,10 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         status = _ABORTED if CUT in request else response.status
         return response
     finally:
-        _log_line(request, status, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        _log_line(request, status, seconds)
+        if watch is not None:
+            watch.ended(request, status, seconds)
 
 
 def _log_line(request: web.Request, status: int, seconds: float) -> None:
@@ -43,7 +58,7 @@ def _log_line(request: web.Request, status: int, seconds: float) -> None:
         level=logging.DEBUG if ROUTINE in request else logging.INFO,
         request_id=request[REQUEST_ID],
         method=request.method,
-        path=request.rel_url.raw_path,
+        path=shown_path(request),
         status=status,
         seconds=round(seconds, 6),
         received=request.get(RECEIVED, 0),
@@ -87,6 +102,7 @@ def errors_as(answers: Answers) -> Middleware:
         except PenstockError as error:
             answer = answers.from_error(request, error)
             reason = error.detail
+            _count(request, error.code)
         except web.HTTPException as error:
             if error.status < 400:
                 raise
@@ -98,12 +114,19 @@ def errors_as(answers: Answers) -> Middleware:
             )
             answer = answers.internal(request)
             reason = type(error).__name__
+            _count(request, "internal")
         begun = request.get(BEGUN)
         if begun is None:
             return answer
         return _cut(request, begun, reason)
 
     return errors
+
+
+def _count(request: web.Request, code: str) -> None:
+    watch = serving_of(request).watch
+    if watch is not None:
+        watch.problem(code)
 
 
 errors = errors_as(problems)

@@ -15,7 +15,9 @@ from penstock.errors import (
     UnsupportedMediaType,
 )
 from penstock.octets.digests import parse_digest_field
+from penstock.server.access.cors import accepts_elsewhere
 from penstock.server.context import RECEIVED
+from penstock.server.pacing import pace_of
 from penstock.server.services import services_of
 from penstock.server.serving import serving_of
 
@@ -30,7 +32,7 @@ async def expect_later(request: web.Request) -> None:
 
 
 def check_origin(request: web.Request) -> None:
-    """Refuse changes that a page of another web site asks for.
+    """Refuse changes that a page of another web site asks for, unless its origin is let in.
 
     Browsers send forms anywhere without asking, so any page could write to a server on loopback.
     They say where the request comes from, in ``Sec-Fetch-Site`` (Fetch Metadata) or at least in
@@ -43,7 +45,8 @@ def check_origin(request: web.Request) -> None:
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
     same_host = origin is None or origin.partition("://")[2] == request.host
-    if not (same_host if site is None else site in ("same-origin", "none")):
+    is_own = same_host if site is None else site in ("same-origin", "none")
+    if not is_own and not accepts_elsewhere(request):
         raise Forbidden("changes are accepted from this server's own pages only")
 
 
@@ -93,24 +96,32 @@ async def body_of(
     :raises Stalled: nothing came for the server's stall timeout.
     :raises BodyIncomplete: the client broke off.
     """
-    stall_timeout = serving_of(request).settings.stall_timeout
+    serving = serving_of(request)
+    stall_timeout, traffic = serving.settings.stall_timeout, serving.traffic
     most = int(services_of(request).settings.max_body) if most is None else most
+    pace = pace_of(request)
+    stretch = -1 if pace is None else pace.stretch
     await _continue(request)
     received = 0
     try:
-        while data := await _next(request, stall_timeout, fate):
+        while data := await _next(request, stretch, stall_timeout, fate):
             received += len(data)
+            traffic.received += len(data)
             if received > most:
                 raise _too_large(most)
             yield data
+            if pace is not None:
+                await pace.keep(len(data))
     finally:
         request[RECEIVED] = received
 
 
-async def _next(request: web.Request, stall_timeout: float, fate: str) -> bytes:
+async def _next(request: web.Request, most: int, stall_timeout: float, fate: str) -> bytes:
+    """What has come, at least a byte; at most ``most`` bytes unless that is -1."""
     try:
         async with asyncio.timeout(stall_timeout):
-            return await request.content.readany()
+            content = request.content
+            return await (content.readany() if most < 0 else content.read(most))
     except TimeoutError:
         raise Stalled(f"no byte came for {stall_timeout:g} seconds; {fate}") from None
     except web.RequestPayloadError as error:

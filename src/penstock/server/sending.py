@@ -20,6 +20,9 @@ SendSpan = Callable[[Wire, int, int], Awaitable[None]]
 SendAll = Callable[[Wire], Awaitable[dict[str, str]]]
 """Sends a body of unknown length, chunk by chunk; answers its trailer fields."""
 
+Admit = Callable[[SendPlan | None], Awaitable[None]]
+"""Raises if what is planned must not be sent; ``None``: all of it, of unknown length."""
+
 _WORTH_CORKING = 1 << 20
 
 
@@ -28,13 +31,19 @@ async def answer(
     what: Representation,
     headers: dict[str, str],
     send_span: SendSpan,
+    admit: Admit | None = None,
 ) -> web.StreamResponse:
     """Answer a GET or HEAD for ``what``; ``headers`` go with every answer that has content.
+
+    ``admit`` is asked before anything is sent.
 
     :raises PreconditionFailed: If-Match or If-Unmodified-Since says no.
     :raises RangeNotSatisfiable: with the ``Content-Range`` that tells the size.
     """
-    return await carry_out(request, planned(request, what), headers, send_span)
+    plan = planned(request, what)
+    if admit is not None:
+        await admit(plan)
+    return await carry_out(request, plan, headers, send_span)
 
 
 def planned(request: web.Request, what: Representation) -> SendPlan:
@@ -73,12 +82,16 @@ async def carry_out(
 
 
 async def answer_chunked(
-    request: web.Request, headers: dict[str, str], trailer: str, send_all: SendAll
+    request: web.Request,
+    headers: dict[str, str],
+    trailer: str,
+    send_all: SendAll,
+    admit: Admit | None = None,
 ) -> web.StreamResponse:
     """Answer a GET or HEAD with a body of which nobody knows the length.
 
     ``trailer`` names the fields that follow it. There is no version to speak of, so neither
-    conditions nor ranges.
+    conditions nor ranges. ``admit`` is asked before anything is sent.
 
     :raises PreconditionFailed: the request speaks of a version.
     :raises HttpTooOld: the client speaks HTTP/1.0, in which a body that was cut looks complete.
@@ -90,6 +103,8 @@ async def answer_chunked(
             "the length of this is not known beforehand, so it needs HTTP/1.1; "
             "behind nginx say proxy_http_version 1.1"
         )
+    if admit is not None:
+        await admit(None)
     fields = headers | {"Accept-Ranges": "none", "Trailer": trailer}
     return await send_chunked(request, 200, fields, send_all)
 

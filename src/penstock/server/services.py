@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from penstock.access import Access
+from penstock.access.shares import Shares
 from penstock.archives import KeptPlans, Planner, Sources
 from penstock.archives.in_store import Archives
 from penstock.catalog import GroupCommit, Selections
@@ -37,6 +39,8 @@ class Services:
     worker: Worker
     pulls: Pulls
     archives: Archives
+    access: Access
+    shares: Shares
     planner: Planner = field(init=False)
     sources: Sources = field(init=False)
     kept_plans: KeptPlans = field(default_factory=KeptPlans)

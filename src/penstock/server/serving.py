@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
 from penstock.errors import Busy
+
+if TYPE_CHECKING:
+    from penstock.server.observing.watch import Watch
 
 
 class Limits(Protocol):
@@ -44,6 +47,10 @@ class Traffic:
     most: int
     transfers: int = 0
     followers: int = 0
+    received: int = 0
+    """Bytes of bodies that came in so far."""
+    sent: int = 0
+    """Bytes of bodies that went out so far."""
     draining: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -92,6 +99,7 @@ class Serving:
 
     settings: Limits
     traffic: Traffic
+    watch: "Watch | None" = None
 
 
 SERVING = web.AppKey("serving", Serving)

@@ -8,6 +8,7 @@ from aiohttp import web
 from penstock.downloads import etag_field
 from penstock.errors import BadKey
 from penstock.octets.dispositions import content_disposition as content_disposition
+from penstock.server.access.granted import grant_of
 from penstock.server.media import content_type_of
 from penstock.stores.interface import FileInfo
 from penstock.stores.keys import check_key
@@ -20,8 +21,9 @@ def key_of(request: web.Request) -> str:
     """The key in the path of ``/v1/files/{key}``.
 
     :raises BadKey: it cannot name a file.
+    :raises Forbidden: it is outside of the folder that the request is bound to.
     """
-    return key_below(request, FILES)
+    return grant_of(request).check_key(key_below(request, FILES))
 
 
 def key_below(request: web.Request, prefix: str) -> str:

@@ -16,6 +16,9 @@ from typing import Self
 from aiohttp import web
 
 from penstock.errors import SourceChanged, Stalled
+from penstock.server.context import METER
+from penstock.server.pacing import pace_of
+from penstock.server.serving import serving_of
 from penstock.threads import use_in_thread
 
 STRETCH = 1 << 20
@@ -38,11 +41,15 @@ class Wire:
         if transport.get_extra_info("sslcontext") is not None:
             raise NotImplementedError("TLS is for a reverse proxy in front")
         self._transport = transport
+        self._traffic = serving_of(request).traffic
+        self._meter = request.get(METER)
         self._loop = asyncio.get_running_loop()
         self._stall_timeout = stall_timeout
         self._fd: int = transport.get_extra_info("socket").fileno()
         self._own: socket.socket | None = None
         self._since_turn = 0
+        self._pace = pace_of(request)
+        self._stretch = STRETCH if self._pace is None else self._pace.stretch
         self.sent = 0
 
     async def __aenter__(self) -> Self:
@@ -68,7 +75,7 @@ class Wire:
         view = memoryview(data)
         while view:
             try:
-                count = self._socket().send(view, flags)
+                count = self._socket().send(view[: self._stretch], flags)
             except BlockingIOError:
                 await self._writable()
                 continue
@@ -82,7 +89,7 @@ class Wire:
         :raises Stalled: the client reads nothing for the stall timeout.
         """
         while start < stop:
-            count = min(STRETCH, stop - start)
+            count = min(self._stretch, stop - start)
             try:
                 # Sending pages that are not in memory would stall the loop for the disk.
                 if in_page_cache(fd, start, start + count):
@@ -114,6 +121,11 @@ class Wire:
     async def _account(self, count: int) -> None:
         """Count, and let others have their turn when this client never makes us wait."""
         self.sent += count
+        if self._pace is not None:
+            await self._pace.keep(count)
+        self._traffic.sent += count
+        if self._meter is not None:
+            await self._meter.was_sent(count)
         self._since_turn += count
         if self._since_turn >= _TURN:
             self._since_turn = 0

@@ -57,6 +57,7 @@ class Gateway:
             self.ground.within,
             catalog=self.catalog,
             host=self.ground.host,
+            access="off",
             **{**_SETTINGS, "port": self.port},
         )
         self.port = self.server.port

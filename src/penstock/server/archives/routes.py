@@ -7,6 +7,8 @@ from aiohttp import web
 
 from penstock.archives.in_store import Archive, Archives, Wish
 from penstock.errors import UnsupportedMediaType
+from penstock.server.access.granted import grant_of
+from penstock.server.access.within import wish_within
 from penstock.server.archives.archive_json import (
     archive_event,
     archive_json,
@@ -28,7 +30,8 @@ _EITHER = {"Vary": "Accept"}
 
 async def begin_archive(request: web.Request) -> web.Response:
     """``POST /v1/archives``: archive a folder, in the background."""
-    archive, _ = await _archives(request).begin(await _wish(request))
+    wish, owner = await _wish(request), grant_of(request).prefix
+    archive, _ = await _archives(request).begin(wish, owner)
     location = {"Location": archive_path(archive.id)}
     return await _answer(request, archive, 200 if archive.has_ended else 202, location)
 
@@ -42,7 +45,8 @@ async def plan_archive(request: web.Request) -> web.Response:
 async def list_archives(request: web.Request) -> web.Response:
     """``GET /v1/archives``: a page of them, the newest first."""
     archives, limit = _archives(request), limit_of(request, _DEFAULT_LISTED)
-    found = await archives.page(after=request.query.get("after", ""), limit=limit, owner=None)
+    after, owner = request.query.get("after", ""), grant_of(request).owner
+    found = await archives.page(after=after, limit=limit, owner=owner)
     document = {
         "archives": [await archive_json(archives, archive) for archive in found],
         "next": found[-1].id if len(found) == limit else None,
@@ -54,9 +58,7 @@ async def get_archive(request: web.Request) -> web.StreamResponse:
     """``GET /v1/archives/{id}``: how it stands, or its events for who accepts those."""
     if wants_events(request):
         return await _send_events(request, _EITHER)
-    return await _answer(
-        request, await _archives(request).get(_identity(request), None), 200, _EITHER
-    )
+    return await _answer(request, await _archives(request).get(*_which(request)), 200, _EITHER)
 
 
 async def archive_events(request: web.Request) -> web.StreamResponse:
@@ -66,31 +68,32 @@ async def archive_events(request: web.Request) -> web.StreamResponse:
 
 async def cancel_archive(request: web.Request) -> web.Response:
     """``DELETE /v1/archives/{id}``: end it, and remove what came."""
-    archive = await _archives(request).cancel(_identity(request), None)
+    archive = await _archives(request).cancel(*_which(request))
     return await _answer(request, archive, 200 if archive.has_ended else 202)
 
 
 async def retry_archive(request: web.Request) -> web.Response:
     """``POST /v1/archives/{id}/retry``: go on with one that failed or was cancelled."""
-    return await _answer(request, await _archives(request).retry(_identity(request), None), 202)
+    return await _answer(request, await _archives(request).retry(*_which(request)), 202)
 
 
 async def _wish(request: web.Request) -> Wish:
     if request.content_type != "application/json":
         raise UnsupportedMediaType("send what is to be archived as application/json")
     body = await small_body(request, _MOST_BODY)
-    return Wish.from_json(body, _archives(request).options)
+    folder = grant_of(request).prefix
+    return wish_within(request, Wish.from_json(body, _archives(request).options, within=folder))
 
 
 async def _send_events(request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:
     if request.method == "HEAD":
-        await _archives(request).get(_identity(request), None)
+        await _archives(request).get(*_which(request))
     return await send_events(request, _events(request), headers)
 
 
 async def _events(request: web.Request) -> AsyncGenerator[Event, None]:
     archives = _archives(request)
-    async with aclosing(archives.watch(_identity(request), None)) as stands:
+    async with aclosing(archives.watch(*_which(request))) as stands:
         async for archive in stands:
             yield await archive_event(archives, archive)
 
@@ -99,8 +102,9 @@ def _archives(request: web.Request) -> Archives:
     return services_of(request).archives
 
 
-def _identity(request: web.Request) -> str:
-    return request.match_info["id"]
+def _which(request: web.Request) -> tuple[str, str | None]:
+    """The id of an archive, and whose it must be."""
+    return request.match_info["id"], grant_of(request).owner
 
 
 async def _answer(

@@ -13,11 +13,22 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from penstock.catalog.away import told_when_away
-from penstock.downloads import Representation, check_write
-from penstock.errors import BadKey, BadRequest, KeyConflict, NotFound, PenstockError, TooLarge
+from penstock.downloads import Representation
+from penstock.errors import (
+    BadKey,
+    BadRequest,
+    Forbidden,
+    KeyConflict,
+    NotFound,
+    PenstockError,
+    TooLarge,
+)
 from penstock.octets.digests import wants_sha256
 from penstock.octets.dispositions import content_disposition
 from penstock.octets.media_types import DEFAULT
+from penstock.server.access.actions import about
+from penstock.server.access.granted import grant_of
+from penstock.server.access.within import condition_of
 from penstock.server.compat.storing import store_body, stored_fields
 from penstock.server.content import Content, open_content
 from penstock.server.context import BEGUN
@@ -40,10 +51,11 @@ async def upload(request: web.Request) -> web.Response:
     """``POST /upload``: the raw body becomes the file that ``X-File-Name`` names."""
     with services_of(request).traffic:
         try:
-            key = _key_in(request)
+            key = grant_of(request).check_key(_key_in(request))
+            about(request, key)
             _check_length(request)
             with told_when_away():
-                info = await store_body(request, key, check_write(request.headers))
+                info = await store_body(request, key, condition_of(request))
         except TooLarge as error:
             return _failed(request, error, "Request body too large", {"Connection": "close"})
         except PenstockError as error:
@@ -135,8 +147,10 @@ async def _named(request: web.Request) -> Content:
 
     :raises BadRequest: the name has no encoding that could be known.
     :raises NotFound: there is no such file, or cannot be.
+    :raises Forbidden: it is outside of the folder that the request is bound to.
     """
-    names = _names_in(request.rel_url.raw_path)
+    grant, names = grant_of(request), _names_in(request.rel_url.raw_path)
+    names = list(filter(grant.covers, names)) or [grant.check_key(names[0])]
     for name in names:
         try:
             return await _opened(request, name)
@@ -174,9 +188,10 @@ def _failed(
 
     A missing file has no text, as there.
 
-    :raises PenstockError: ``error``, if the client accepts a problem document by that name.
+    :raises PenstockError: ``error``, if the client accepts a problem document by that name, or if
+        it is one that the system there does not have.
     """
-    if _PROBLEM in request.headers.get("Accept", ""):
+    if isinstance(error, Forbidden) or _PROBLEM in request.headers.get("Accept", ""):
         raise error
     fields = error.extra.get("headers", {})
     assert isinstance(fields, dict)

@@ -11,6 +11,8 @@ from secrets import randbits
 from aiohttp import web
 
 from penstock.errors import BadKey, BadRequest, PenstockError, UnsupportedMediaType
+from penstock.server.access.actions import about
+from penstock.server.access.granted import grant_of
 from penstock.server.compat.storing import store_body, stored_fields
 from penstock.server.forms import receive_form
 from penstock.server.receiving import check_body
@@ -26,7 +28,7 @@ async def stream_upload(request: web.Request) -> web.Response:
     """``POST`` and ``PUT /stream-upload``: the raw body, however long it turns out to be."""
     with services_of(request).traffic:
         try:
-            info = await store_body(request, f"{_digits()}.tmp", _NEW)
+            info = await store_body(request, f"{_folder(request)}{_digits()}.tmp", _NEW)
         except PenstockError as error:
             return _failed(error.status, error.detail)
     return _uploaded(info)
@@ -54,8 +56,14 @@ async def _store_form(request: web.Request, stack: AsyncExitStack) -> FileInfo:
     first = next((upload for upload in form.uploads if upload.file_name), None)
     if first is None:
         raise BadRequest(_NO_FILE)
-    key = check_key(f"{_digits()}-{first.file_name}")
+    key = check_key(f"{_folder(request)}{_digits()}-{first.file_name}")
+    about(request, key)
     return await first.writer.commit(key, content_type=first.content_type, condition=_NEW)
+
+
+def _folder(request: web.Request) -> str:
+    """Where files go whose names are made here: into the folder that the request is bound to."""
+    return grant_of(request).prefix
 
 
 def _digits() -> str:

@@ -16,11 +16,12 @@ from typing import Final
 from aiohttp import web
 
 from penstock.downloads import Representation, named_first, plan_download
-from penstock.errors import BadKey, BadRequest, PenstockError, RangeNotSatisfiable
+from penstock.errors import BadKey, BadRequest, Forbidden, PenstockError, RangeNotSatisfiable
 from penstock.octets.codings import GZIP, LEAST, coded_tag, worth_coding
 from penstock.octets.media_types import DEFAULT
 from penstock.octets.ranges import Span
 from penstock.octets.sniffing import FIRST, content_type_of_bytes
+from penstock.server.access.granted import grant_of
 from penstock.server.coding import NO_RANGES, VARY, Coded, accepted_by, answer_coded
 from penstock.server.content import Content, open_content
 from penstock.server.context import BEGUN
@@ -38,9 +39,12 @@ async def download(request: web.Request) -> web.StreamResponse:
     services = services_of(request)
     with services.traffic:
         try:
-            content = await open_content(services, name_in(request))
+            key = grant_of(request).check_key(name_in(request))
+            content = await open_content(services, key)
             with closing(content):
                 return await _answer(request, content)
+        except Forbidden:
+            raise
         except PenstockError as error:
             if BEGUN in request:
                 raise

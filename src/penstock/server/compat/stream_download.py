@@ -8,7 +8,15 @@ from aiohttp import web
 
 from penstock.archives import OnError, Selection, UrlMember
 from penstock.archives.selection import Compress
-from penstock.errors import BadRequest, PenstockError, TooLarge, UnsupportedMediaType
+from penstock.errors import (
+    BadRequest,
+    Forbidden,
+    PenstockError,
+    TooLarge,
+    UnsupportedMediaType,
+)
+from penstock.server.access.actions import about
+from penstock.server.access.granted import grant_of
 from penstock.server.forms import Form, FormFields, form_text, receive_form
 from penstock.server.receiving import MOST_SMALL, check_body, small_body
 from penstock.server.services import services_of
@@ -31,6 +39,8 @@ async def upload(request: web.Request) -> web.Response:
                 return web.Response(status=413, text=text, headers={"Connection": "close"})
             except UnsupportedMediaType:
                 return _failed(400, "File is required")
+            except Forbidden:
+                raise
             except PenstockError as error:
                 return _failed(error.status, f"Failed to upload file: {error.detail}")
 
@@ -43,6 +53,8 @@ async def _upload(request: web.Request, stack: AsyncExitStack) -> web.Response:
     first = form.uploads[0]
     folder, name = _place(form)
     key = check_key("/".join(part for part in (folder.strip("/"), name) if part))
+    about(request, key)
+    grant_of(request).check_key(key)
     info = await first.writer.commit(key, content_type=first.content_type)
     data = {
         "filename": name,

@@ -3,7 +3,8 @@
 There a folder is every key that begins with its name, here it is a folder. The id of a job is made
 of the folder's name as there, so that clients which make it themselves find it; two folders that
 would have the same one do not share it: the second one's has a digest in it. Jobs are archives
-(:mod:`penstock.archives.in_store`) whose owner is that id. docs/streamvault.md tells the rest.
+(:mod:`penstock.archives.in_store`) whose owner is that id. docs/how-to/migrate/streamvault.md tells
+the rest.
 """
 
 import hashlib
@@ -17,8 +18,17 @@ from aiohttp import web
 from penstock.archives.in_store import LARGE, Archive, Wish
 from penstock.archives.in_store.folder import Folder
 from penstock.archives.in_store.options import GIB
-from penstock.errors import BadRequest, NotFound, PenstockError, UnsupportedMediaType, WrongState
+from penstock.errors import (
+    BadRequest,
+    Forbidden,
+    NotFound,
+    PenstockError,
+    UnsupportedMediaType,
+    WrongState,
+)
 from penstock.jobs import State
+from penstock.server.access.granted import grant_of
+from penstock.server.access.within import wish_within
 from penstock.server.compat.stream_vault_words import (
     fail_reason_of,
     job_id,
@@ -42,9 +52,13 @@ async def create_job(request: web.Request) -> web.Response:
     services = services_of(request)
     try:
         s3_key = _s3_key_in(request, await small_body(request, _MOST_BODY))
-        wish = Wish.of_folder(s3_key, services.archives.options, allow_empty=True)
-        folder = await services.archives.survey(wish)
-        archive, identity = await _begun(services, wish, s3_key, folder)
+        options, folder = services.archives.options, grant_of(request).prefix
+        wish = Wish.of_folder(s3_key, options, within=folder, allow_empty=True)
+        wish_within(request, wish)
+        surveyed = await services.archives.survey(wish)
+        archive, identity = await _begun(services, wish, s3_key, surveyed)
+    except Forbidden:
+        raise
     except PenstockError as error:
         return _failed(error)
     document = {
@@ -63,6 +77,8 @@ async def job_details(request: web.Request) -> web.Response:
         if not identity:
             raise BadRequest("Job ID is required")
         archive = await _newest(services, identity)
+        if not grant_of(request).covers(archive.wish.prefix):
+            raise NotFound("Job not found")
     except PenstockError as error:
         return _failed(error)
     limits = services.jobs.limits

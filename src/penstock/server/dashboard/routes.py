@@ -3,18 +3,18 @@
 from aiohttp import web
 
 from penstock.server import pages
-from penstock.server.dashboard.login import LOGIN
+from penstock.server.access.operator import check_operator
 
 
-async def show(request: web.Request) -> web.FileResponse:
+async def show(request: web.Request) -> web.Response:
     """``GET /dashboard``: lanes and jobs, to look at and to steer."""
-    await request.app[LOGIN].check(request)
-    return pages.page("dashboard.html")
+    await check_operator(request)
+    return pages.page(request, "dashboard.html")
 
 
-async def below(request: web.Request) -> web.FileResponse:
+async def below(request: web.Request) -> web.Response:
     """``GET /dashboard/…``: nothing, which only who is logged in gets to know."""
-    await request.app[LOGIN].check(request)
+    await check_operator(request)
     if not request.match_info["path"]:
-        return pages.page("dashboard.html")
+        return pages.page(request, "dashboard.html")
     raise web.HTTPNotFound

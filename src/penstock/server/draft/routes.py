@@ -34,7 +34,8 @@ from penstock.server.draft.rules import (
 )
 from penstock.server.receiving import check_body
 from penstock.server.services import services_of
-from penstock.server.uploads.intake import take_in
+from penstock.server.uploads.intake import begin, take_in
+from penstock.server.uploads.intake import cancel as end_upload
 from penstock.server.urls import upload_path
 
 
@@ -55,7 +56,7 @@ async def create_at(request: web.Request, key: str) -> web.Response:
     with refusing(request, draft), services.traffic:
         announced = check_body(request)
         wish = wish_of(request, key, announced, complete=complete)
-        session = await services.uploads.create(wish)
+        session = await begin(request, wish)
         interim = Interim(request, draft)
         async with holding(request, session, draft):
             limits = limit_fields(request, draft, session.upload)
@@ -114,7 +115,7 @@ async def append(request: web.Request) -> web.Response:
 async def cancel(request: web.Request) -> web.Response:
     """``DELETE /v1/uploads/{id}`` (Upload Cancellation)."""
     check_no_state(request, draft_of(request.headers))
-    await services_of(request).uploads.delete(request.match_info["id"])
+    await end_upload(request, request.match_info["id"])
     return web.Response(status=204)
 
 

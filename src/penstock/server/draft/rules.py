@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from penstock.downloads import check_write
 from penstock.errors import (
     BadRequest,
     Forbidden,
@@ -14,6 +13,7 @@ from penstock.errors import (
     UnsupportedMediaType,
 )
 from penstock.octets.content_types import given_type
+from penstock.server.access.within import condition_of
 from penstock.server.draft.disposition import given_name
 from penstock.server.draft.fields import OCTETS, Draft, integer, upload_lengths
 from penstock.server.receiving import body_of
@@ -68,7 +68,7 @@ def wish_of(
         content_type=given or metadata.content_type,
         metadata=metadata.field,
         sha256=whole_digest(announced) if complete else announced.get(_WHOLE),
-        condition=check_write(request.headers),
+        condition=condition_of(request),
     )
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from penstock.errors import BadRequest, UnsupportedMediaType, WrongState
 from penstock.jobs import ENDED, Job, Jobs, State
+from penstock.server.access.granted import grant_of
 from penstock.server.events import Event, send_events
 from penstock.server.jobs.job_json import (
     events_of,
@@ -23,8 +24,6 @@ from penstock.server.receiving import small_body
 from penstock.server.services import services_of
 from penstock.threads import in_thread
 
-_EVERYBODYS = None
-"""Whose jobs are seen: those of every owner."""
 _DEFAULT_LISTED = 100
 _MOST_BODY = 1 << 10
 _KIND = re.compile("[a-z0-9_-]{1,64}", re.ASCII)
@@ -36,7 +35,7 @@ async def list_jobs(request: web.Request) -> web.Response:
     limit = limit_of(request, _DEFAULT_LISTED)
     found = await _jobs(request).page(
         _kind(request),
-        _EVERYBODYS,
+        grant_of(request).owner,
         after=request.query.get("after", ""),
         limit=limit,
         state=_state(request),
@@ -57,29 +56,29 @@ async def jobs_events(request: web.Request) -> web.StreamResponse:
 
 async def get_job(request: web.Request) -> web.Response:
     """``GET /v1/jobs/{id}``: how it stands."""
-    return _answer(await _jobs(request).get(_identity(request), _EVERYBODYS), 200)
+    return _answer(await _jobs(request).get(*_which(request)), 200)
 
 
 async def job_log(request: web.Request) -> web.Response:
     """``GET /v1/jobs/{id}/log``: its newest lines, the oldest first."""
-    lines = await _jobs(request).log(_identity(request), _EVERYBODYS)
+    lines = await _jobs(request).log(*_which(request))
     return web.json_response({"lines": [line_json(line) for line in lines]}, headers=_NO_STORE)
 
 
 async def job_events(request: web.Request) -> web.StreamResponse:
     """``GET /v1/jobs/{id}/events``: how it stands, again whenever that changes."""
     if request.method == "HEAD":
-        await _jobs(request).get(_identity(request), _EVERYBODYS)
+        await _jobs(request).get(*_which(request))
     return await send_events(request, _events(request), {})
 
 
 async def cancel_job(request: web.Request) -> web.Response:
     """``DELETE /v1/jobs/{id}``: end it, and remove what it left."""
-    jobs, identity = _jobs(request), _identity(request)
+    jobs = _jobs(request)
     try:
-        job = await jobs.cancel(identity, _EVERYBODYS)
+        job = await jobs.cancel(*_which(request))
     except WrongState:
-        job = await jobs.get(identity, _EVERYBODYS)
+        job = await jobs.get(*_which(request))
         if job.state is not State.CANCELLED:
             raise
     return _answer(job, 200 if job.state in ENDED else 202)
@@ -87,7 +86,7 @@ async def cancel_job(request: web.Request) -> web.Response:
 
 async def retry_job(request: web.Request) -> web.Response:
     """``POST /v1/jobs/{id}/retry``: go on with one that failed or was cancelled."""
-    return _answer(await _jobs(request).retry(_identity(request), _EVERYBODYS), 202)
+    return _answer(await _jobs(request).retry(*_which(request)), 202)
 
 
 async def list_lanes(request: web.Request) -> web.Response:
@@ -106,13 +105,13 @@ async def change_lane(request: web.Request) -> web.Response:
 
 
 async def _events(request: web.Request) -> AsyncGenerator[Event, None]:
-    async with aclosing(_jobs(request).watch(_identity(request), _EVERYBODYS)) as stands:
+    async with aclosing(_jobs(request).watch(*_which(request))) as stands:
         async for job in stands:
             yield job_event(job)
 
 
 async def _all_events(request: web.Request) -> AsyncGenerator[Event, None]:
-    async with aclosing(_jobs(request).watch_all()) as all_changes:
+    async with aclosing(_jobs(request).watch_all(grant_of(request).owner)) as all_changes:
         async for changes in all_changes:
             for event in events_of(changes):
                 yield event
@@ -147,8 +146,9 @@ def _jobs(request: web.Request) -> Jobs:
     return services_of(request).jobs
 
 
-def _identity(request: web.Request) -> str:
-    return request.match_info["id"]
+def _which(request: web.Request) -> tuple[str, str | None]:
+    """The id of a job, and whose it must be."""
+    return request.match_info["id"], grant_of(request).owner
 
 
 def _answer(job: Job, status: int) -> web.Response:

@@ -10,6 +10,8 @@ from aiohttp import web
 
 from penstock.downloads import etag_field
 from penstock.errors import BadRequest, NotFound, UnsupportedMediaType
+from penstock.server.access.actions import about
+from penstock.server.access.granted import grant_of
 from penstock.server.receiving import small_body
 from penstock.server.s3.asked import NewFile, chosen_parts, part_number, part_numbers
 from penstock.server.services import services_of
@@ -29,6 +31,8 @@ async def begin(request: web.Request) -> web.Response:
     direct = _direct(request)
     _require_json(request)
     new = NewFile.from_json(await small_body(request, _MOST_BEGIN))
+    about(request, new.key)
+    grant_of(request).check_key(new.key)
     upload = await direct.begin(new.key, new.content_type, new.metadata)
     return _answer({"key": new.key, "uploadId": upload})
 
@@ -83,6 +87,8 @@ async def sign_form(request: web.Request) -> web.Response:
     Where S3 takes none, that is to this server, whose forms are named likewise.
     """
     new = NewFile.from_query(request.query.items())
+    about(request, new.key)
+    grant_of(request).check_key(new.key)
     most = int(services_of(request).settings.max_body)
     form = await _direct(request).form(new.key, new.content_type, new.metadata, most, _EXPIRES)
     url, fields = form or (f"{origin_of(request)}/v1/files", {"key": new.key, "name": new.key})
@@ -100,7 +106,8 @@ def _key(request: web.Request) -> str:
     key = request.query.get("key")
     if key is None:
         raise BadRequest("name the file by the parameter key, as the answer did that began it")
-    return check_key(key)
+    about(request, key)
+    return grant_of(request).check_key(check_key(key))
 
 
 def _upload(request: web.Request) -> str:

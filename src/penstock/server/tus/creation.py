@@ -4,19 +4,22 @@ import re
 from secrets import token_hex
 from urllib.parse import urljoin, urlsplit
 
-from penstock.downloads import check_write
 from penstock.errors import BadRequest
 from penstock.server.tus.fields import Fields, given, length_deferred, number
 from penstock.server.tus.metadata import Metadata
 from penstock.server.urls import UPLOADS
+from penstock.stores.interface import ALWAYS, Condition
 from penstock.stores.keys import check_key
 from penstock.uploads import Creation, Kind
 
 _UPLOAD = re.compile(rf"{UPLOADS}/([A-Za-z0-9_-]+)", re.ASCII)
 
 
-def parse_creation(fields: Fields, path: str) -> Creation:
-    """What a ``POST`` to ``path`` asks for.
+def parse_creation(
+    fields: Fields, path: str, condition: Condition = ALWAYS, folder: str = ""
+) -> Creation:
+    """What a ``POST`` to ``path`` asks for. What has no name gets one in ``folder``, which is empty
+    or ends in a slash.
 
     :raises BadRequest: its fields are malformed or contradict each other.
     :raises BadKey: the name in the metadata cannot name a file.
@@ -24,29 +27,30 @@ def parse_creation(fields: Fields, path: str) -> Creation:
     concat = (given(fields, "Upload-Concat") or "").strip()
     metadata = Metadata(given(fields, "Upload-Metadata"))
     if not concat:
-        return _whole(fields, metadata)
+        return _whole(fields, metadata, condition, folder)
     if concat == "partial":
-        return _partial(fields, metadata, concat)
+        return _partial(fields, metadata, concat, folder)
     if concat.startswith("final;"):
-        return _final(fields, metadata, concat, path)
+        parts = tuple(_part(path, part) for part in _urls(fields, concat))
+        return _final(metadata, concat, parts, condition, folder)
     raise BadRequest("Upload-Concat must be partial, or final; and the URLs of the parts")
 
 
-def _whole(fields: Fields, metadata: Metadata) -> Creation:
+def _whole(fields: Fields, metadata: Metadata, condition: Condition, folder: str) -> Creation:
     return Creation(
-        key=_key(metadata),
+        key=_key(metadata, folder),
         length=_length(fields),
         content_type=metadata.content_type,
         metadata=metadata.field,
         sha256=metadata.sha256,
-        condition=check_write(fields),
+        condition=condition,
     )
 
 
-def _partial(fields: Fields, metadata: Metadata, concat: str) -> Creation:
+def _partial(fields: Fields, metadata: Metadata, concat: str, folder: str) -> Creation:
     """A part is stored nowhere: its key only lets it be found, the rest is the final's."""
     return Creation(
-        key=check_key(metadata.key) if metadata.key else "",
+        key=_key(metadata, folder) if metadata.key or folder else "",
         length=_length(fields),
         kind=Kind.PARTIAL,
         metadata=metadata.field,
@@ -56,27 +60,33 @@ def _partial(fields: Fields, metadata: Metadata, concat: str) -> Creation:
     )
 
 
-def _final(fields: Fields, metadata: Metadata, concat: str, path: str) -> Creation:
+def _urls(fields: Fields, concat: str) -> list[str]:
     if "Upload-Length" in fields or "Upload-Defer-Length" in fields:
         raise BadRequest("the length of a final upload is that of its parts; leave it out")
     urls = concat.removeprefix("final;").split()
     if not urls or not concat.isascii():
         raise BadRequest("Upload-Concat: final; needs the URLs of the parts, percent-encoded")
+    return urls
+
+
+def _final(
+    metadata: Metadata, concat: str, parts: tuple[str, ...], condition: Condition, folder: str
+) -> Creation:
     return Creation(
-        key=_key(metadata),
+        key=_key(metadata, folder),
         kind=Kind.FINAL,
-        parts=tuple(_part(path, part) for part in urls),
+        parts=parts,
         content_type=metadata.content_type,
         metadata=metadata.field,
         concat=concat,
         sha256=metadata.sha256,
-        condition=check_write(fields),
+        condition=condition,
     )
 
 
-def _key(metadata: Metadata) -> str:
+def _key(metadata: Metadata, folder: str) -> str:
     """Where the file goes; clients need not name it, then nobody's file has that name."""
-    return check_key(metadata.key or f"unnamed-{token_hex(8)}")
+    return check_key(metadata.key or f"{folder}unnamed-{token_hex(8)}")
 
 
 def _length(fields: Fields) -> int | None:

@@ -8,6 +8,8 @@ from aiohttp import web
 
 from penstock.errors import BadRequest, Busy, Superseded
 from penstock.octets.digests import digest_field, wants_sha256
+from penstock.server.access.granted import grant_of
+from penstock.server.access.within import condition_of
 from penstock.server.services import services_of
 from penstock.server.tus import fields as tus_fields
 from penstock.server.tus.answers import file_fields, is_whole, progress_fields, status_fields
@@ -19,7 +21,7 @@ from penstock.server.tus.appending import (
     receive,
 )
 from penstock.server.tus.creation import parse_creation
-from penstock.server.uploads.intake import body_length, held
+from penstock.server.uploads.intake import begin, body_length, cancel, held
 from penstock.server.uploads.upload_json import upload_json
 from penstock.server.urls import upload_path
 from penstock.stores.interface import FileInfo
@@ -30,16 +32,17 @@ async def create(request: web.Request) -> web.Response:
     """``POST /v1/uploads``: begin an upload, perhaps with its first bytes."""
     fields = request.headers
     tus_fields.check_version(fields)
-    wish = parse_creation(fields, request.rel_url.raw_path)
+    wish = parse_creation(
+        fields, request.rel_url.raw_path, condition_of(request), grant_of(request).prefix
+    )
     checksum = checksum_of(request)
     has_body = body_length(request) != 0
     if has_body and wish.kind is Kind.FINAL:
         raise BadRequest("a final upload has the bytes of its parts; send none")
     if has_body:
         check_octets(request, 0, wish.length)
-    services = services_of(request)
-    with services.traffic:
-        session = await services.uploads.create(wish)
+    with services_of(request).traffic:
+        session = await begin(request, wish)
         async with held(request, session):
             if has_body:
                 await receive(request, session, checksum)
@@ -97,7 +100,7 @@ async def append(request: web.Request) -> web.Response:
 async def terminate(request: web.Request) -> web.Response:
     """``DELETE /v1/uploads/{id}``: end it and drop what it had; the stored file stays."""
     tus_fields.check_version(request.headers)
-    await services_of(request).uploads.delete(request.match_info["id"])
+    await cancel(request, request.match_info["id"])
     return web.Response(status=204)
 
 

@@ -16,6 +16,8 @@ from aiohttp import web
 
 from penstock.errors import BodyIncomplete, Stalled
 from penstock.server.context import CLOSING, RECEIVED
+from penstock.server.pacing import pace_of
+from penstock.server.serving import serving_of
 
 WORTH = 16 << 20
 """Bytes that must be left: a new connection costs more than fewer of them."""
@@ -46,6 +48,8 @@ class Direct:
         self._stall_timeout = stall_timeout
         self._fate = fate
         self._read = _PIECE
+        self._traffic = serving_of(request).traffic
+        self._counted = left
         # The parser still waits for these bytes, which it will never get. Telling it so lets the
         # transport read on, so that is stopped afterwards.
         request.content.feed_eof()
@@ -60,9 +64,11 @@ class Direct:
     ) -> "Direct | None":
         """Take over the rest of a body of which ``received`` bytes were read.
 
-        ``None`` if its length is not known, too little of it is left, or some of it is already
-        in this process.
+        ``None`` if its length is not known, too little of it is left, some of it is already in
+        this process, or it has to keep a pace.
         """
+        if pace_of(request) is not None:
+            return None
         transport, size = request.transport, request.content_length
         if transport is None or size is None or size - received < WORTH:
             return None
@@ -77,6 +83,7 @@ class Direct:
 
         :raises Stalled: nothing came for the stall timeout.
         """
+        self._count()
         if self._read < _SLOW:
             await asyncio.sleep(_GATHER)
         self._read = 0
@@ -104,6 +111,11 @@ class Direct:
         self._read += count
         return view[:count]
 
+    def _count(self) -> None:
+        """In the event loop: what threads add to a number side by side gets lost."""
+        self._traffic.received += self._counted - self.left
+        self._counted = self.left
+
     def _fill(self, view: memoryview) -> int:
         count = 0
         while count < len(view):
@@ -127,6 +139,7 @@ class Direct:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        self._count()
         size = self._request.content_length or 0
         self._request[RECEIVED] = size - self.left
         if not self.left:

@@ -9,18 +9,22 @@ from aiohttp import web
 
 from penstock.errors import (
     DigestMismatch,
+    NotFound,
     StorageFull,
     TooLarge,
 )
 from penstock.octets.digests import Digester, verify
+from penstock.server.access.actions import about
+from penstock.server.access.granted import grant_of
 from penstock.server.context import ERROR_FIELDS
 from penstock.server.draft.interim import Interim
 from penstock.server.receiving import body_of
 from penstock.server.services import services_of
+from penstock.server.shares.placing import give_back_place, placed
 from penstock.server.uploads.direct import STRETCH, Direct
 from penstock.server.urls import upload_path
 from penstock.threads import in_thread
-from penstock.uploads import Session
+from penstock.uploads import Creation, Kind, Session
 
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 _KEPT = "what came is kept: go on at the offset that the upload tells"
@@ -43,6 +47,48 @@ def whole_digest(announced: Mapping[str, bytes]) -> bytes | None:
     if len(digests) > 1:
         raise DigestMismatch("Content-Digest and Repr-Digest differ; nothing was stored")
     return digests.pop() if digests else None
+
+
+async def begin(request: web.Request, wish: Creation) -> Session:
+    """Begin an upload; the caller holds it.
+
+    Raises as :meth:`penstock.uploads.Uploads.create`, and
+
+    :raises Forbidden: its file, or one of its parts, is outside of the folder that the request
+        is bound to.
+    """
+    uploads, grant = services_of(request).uploads, grant_of(request)
+    about(request, wish.key)
+    grant.check_key(wish.key)
+    if grant.prefix and wish.parts:
+        for key in (await uploads.keys_of(wish.parts)).values():
+            grant.check_key(key)
+    is_whole = wish.kind is Kind.WHOLE
+    async with placed(request, wish.length, is_whole=is_whole):
+        return await uploads.create(wish)
+
+
+async def cancel(request: web.Request, identity: str) -> None:
+    """End an upload and remove it.
+
+    :raises NotFound: there is none.
+    """
+    upload = await services_of(request).uploads.delete(identity)
+    if upload is not None:
+        await give_back_place(request, upload.length)
+
+
+async def check_upload(request: web.Request, identity: str) -> None:
+    """Let pass who may know of this upload, and go on with it.
+
+    :raises NotFound: it is outside of the folder that the request is bound to.
+    """
+    grant = grant_of(request)
+    if not grant.prefix:
+        return
+    found = await services_of(request).uploads.keys_of([identity])
+    if identity in found and not grant.covers(found[identity]):
+        raise NotFound("there is no such upload; it may have expired")
 
 
 @asynccontextmanager

@@ -5,11 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from penstock.errors import BadRequest, MethodNotAllowed
+from penstock.server.access.granted import grant_of
+from penstock.server.access.needs import needs_of
 from penstock.server.draft import routes as draft
 from penstock.server.receiving import check_origin
 from penstock.server.services import services_of
 from penstock.server.tus import fields as tus_fields
 from penstock.server.tus import routes as tus
+from penstock.server.uploads.intake import check_upload
 from penstock.server.uploads.upload_json import upload_json
 from penstock.server.urls import UPLOADS
 from penstock.stores.keys import check_key
@@ -26,6 +29,7 @@ async def at_uploads(request: web.Request) -> web.StreamResponse:
 
 async def at_upload(request: web.Request) -> web.StreamResponse:
     """``/v1/uploads/{id}``: go on with an upload, by either protocol, whatever began it."""
+    await check_upload(request, request.match_info["id"])
     return await _by_method(request, _TUS if _is_tus(request) else _DRAFT)
 
 
@@ -51,6 +55,7 @@ async def _by_method(request: web.Request, handlers: Mapping[str, Handle]) -> we
         raise MethodNotAllowed(f"the methods here are {allowed}", headers={"Allow": allowed})
     if method != request.method:
         check_origin(request.clone(method=method))
+        needs_of(request, method).check(grant_of(request))
     return await handle(request)
 
 
@@ -73,7 +78,7 @@ async def _create(request: web.Request) -> web.StreamResponse:
 
 
 async def _list(request: web.Request) -> web.StreamResponse:
-    key = check_key(request.query.get("key", ""))
+    key = grant_of(request).check_key(check_key(request.query.get("key", "")))
     found = await services_of(request).uploads.open_for(key)
     response = web.json_response({"uploads": [upload_json(upload) for upload in found]})
     response.headers["Cache-Control"] = "no-store"
