@@ -2,7 +2,7 @@
 
 Names such as ``PORT`` are in many environments. So they count only together, and only where the
 bucket is named as StreamVault does it and no store in Penstock's own way; and what is set in
-Penstock's own way always wins. docs/streamvault.md lists them for users.
+Penstock's own way always wins. docs/how-to/migrate/streamvault.md lists them for users.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import PydanticBaseSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from penstock.errors import BadRequest
 
@@ -66,8 +66,14 @@ _KNOWN = (
 class StreamVaultSource(PydanticBaseSettingsSource):
     """The lowest of the sources: it only fills in what the others, asked before, do not set.
 
+    ``variables`` is which of them each setting was taken from, once it was asked.
+
     :raises BadRequest: a variable that would count has a value that cannot be; the text names it.
     """
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls)
+        self.variables: dict[str, str] = {}
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Unused: a variable has another name than its field."""
@@ -89,6 +95,7 @@ class StreamVaultSource(PydanticBaseSettingsSource):
             name = next(filter(variables.__contains__, known.variables), None)
             if name is None or known.setting in ours:
                 continue
+            self.variables[known.setting] = name
             try:
                 yield known.setting, self._checked(known.setting, known.value(variables[name]))
             except ValueError as error:

@@ -14,7 +14,7 @@ from penstock.errors import BadRequest
 from penstock.settings import Settings
 from tests.cli.running import COMMAND
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "streamvault.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "how-to" / "migrate" / "streamvault.md"
 GIB, MIB = 1 << 30, 1 << 20
 
 VALUES = [

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ SMALL_SIZES = {
     "crew.WORTH_SECONDS": 0.0,
 }
 
-WAYS: dict[str, dict[str, int]] = {
+WAYS: dict[str, dict[str, Any]] = {
     "as it likes": {},
     "ranges": {"range_size": 64 * KIB},
     "in sequence": {"range_size": 64 * KIB, "parallel": 1},

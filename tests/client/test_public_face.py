@@ -10,11 +10,12 @@ from penstock.client import Client
 
 def test_exported_names() -> None:
     assert penstock.client.__all__ == [
-        *("ArchiveInfo", "ArchivePlan", "Archives"),
+        *("ArchiveInfo", "ArchivePlan", "Archives", "Audit", "AuditLine"),
         *("Client", "ClusterInfo", "Done", "FileInfo", "FileService"),
         *("JobInfo", "Jobs", "Lane", "LogLine", "NodeInfo", "Nodes"),
         *("Page", "Progress", "PullInfo", "Pulls"),
-        *("RemoteUrl", "ServedFile", "StoreUsage", "Transfer", "ZipInfo"),
+        *("RemoteUrl", "ServedFile", "SessionInfo", "ShareInfo", "Shares"),
+        *("StoreUsage", "TokenInfo", "Tokens", "Transfer", "ZipInfo"),
     ]
 
 

@@ -98,6 +98,7 @@ def placed(shape: Shape, folder: Path) -> Iterator[Place]:
             folder / "data",
             link.far.command(),
             host=link.far.address,
+            access="off",
             stall_timeout=TIMEOUT,
         )
         running.callback(server.kill)

@@ -101,11 +101,15 @@ async def _interruptible(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _command_line() -> str:
-    """What was typed, without what may be secret: values of headers, and the ends of URLs."""
+    """What was typed, without what may be secret: tokens, values of headers, the ends of URLs."""
     shown = ["penstock"]
     for before, argument in zip(["", *sys.argv[1:]], sys.argv[1:], strict=False):
         option, equals, value = argument.partition("=")
-        if before == "--header":
+        if before == "--token":
+            argument = "…"
+        elif option == "--token" and equals:
+            argument = "--token=…"
+        elif before == "--header":
             argument = argument.partition(":")[0] + ": …"
         elif option == "--header" and equals:
             argument = f"{option}{equals}{value.partition(':')[0]}: …"

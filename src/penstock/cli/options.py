@@ -3,12 +3,13 @@
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from penstock.cli.sizes import parse_size
+from penstock.cli.token_options import TOKEN_OPTIONS, token_given
 from penstock.errors import Exit
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
 
-_MEANINGS = {
+MEANINGS = {
     Exit.OK: "done",
     Exit.FAILED: "failed",
     Exit.USAGE: "the command line is not understood",
@@ -27,6 +28,7 @@ _MEANINGS = {
     Exit.MISMATCH: "the bytes do not match their digest",
     Exit.INTERRUPTED: "interrupted",
 }
+"""What each exit code says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Options:
     limit_rate: float | None = None
     timeout: float = 60.0
     tries: int = 8
+    token: str | None = field(default=None, repr=False)
+    """What was given; without it the one that is kept for the server is shown."""
 
     @property
     def shows_progress(self) -> bool:
@@ -47,18 +51,20 @@ class Options:
 
     def client(self, **more: Any) -> "Client":
         """A client of the server that was asked for; ``more`` is what one command knows of."""
+        from penstock.cli.logins import kept_token
         from penstock.client import Client
 
         try:
+            token = self.token or kept_token(self.server)
             return Client(
                 self.server,
                 limit_rate=self.limit_rate,
                 timeout=self.timeout,
                 tries=self.tries,
-                **more,
+                **{"token": token, **more},
             )
         except ValueError as error:
-            raise click.UsageError(f"--server: {error}") from None
+            raise click.UsageError(f"--server or --token: {error}") from None
 
 
 def _bytes(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
@@ -74,7 +80,7 @@ def _sha256(context: click.Context, parameter: click.Parameter, value: str | Non
     return None if value is None else value.lower()
 
 
-_COMMON = [
+_COMMON: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
     click.option(
         "--server",
         metavar="URL",
@@ -84,6 +90,7 @@ _COMMON = [
         show_envvar=True,
         help="Address of the server.",
     ),
+    *TOKEN_OPTIONS,
     click.option("--json", is_flag=True, help="Print one JSON object per line, errors too."),
     click.option("--quiet", "-q", is_flag=True, help="Print errors only."),
     click.option(
@@ -108,7 +115,7 @@ _COMMON = [
     ),
 ]
 
-_TRANSFER = [
+_TRANSFER: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
     click.option(
         "--limit-rate",
         metavar="RATE",
@@ -159,7 +166,8 @@ def client_command(
             server: str, json: bool, quiet: bool, timeout: float, tries: int, **rest: Any
         ) -> Exit:
             limit_rate = rest.pop("limit_rate", None)
-            options = Options(server, json, quiet, limit_rate, timeout, tries)
+            token = token_given(rest.pop("token_file"), rest.pop("token"))
+            options = Options(server, json, quiet, limit_rate, timeout, tries, token)
             return function(options=options, **rest)
 
         made: Callable[..., Exit] = wrapper
@@ -173,5 +181,5 @@ def client_command(
 def exit_codes(*codes: Exit) -> str:
     """The paragraph of a command's help that tells its exit codes."""
     usual = {Exit.OK, Exit.FAILED, Exit.USAGE, Exit.INTERRUPTED}
-    lines = [f"  {int(code):<3}  {_MEANINGS[code]}" for code in Exit if code in usual | {*codes}]
+    lines = [f"  {int(code):<3}  {MEANINGS[code]}" for code in Exit if code in usual | {*codes}]
     return "\b\nExit codes:\n" + "\n".join(lines)

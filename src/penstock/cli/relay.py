@@ -9,6 +9,7 @@ from penstock.cli.headers import headers_of
 from penstock.cli.options import exit_codes
 from penstock.cli.service_options import ServiceOptions
 from penstock.cli.sizes import parse_size
+from penstock.cli.token_options import token_given
 from penstock.errors import Exit
 
 _SECONDS = click.FloatRange(min=0.1)
@@ -49,6 +50,23 @@ _OPTIONS = (
         default=Path("penstock-relay"),
     ),
     *_SERVICE.listening(8888),
+    _option(
+        "access-token",
+        "TOKEN",
+        "What callers have to send, as a bearer token or as the password of HTTP Basic; needed on "
+        "any other than a loopback address. Others on the host can see options, but not the "
+        "environment variable.",
+        envvar="PENSTOCK_RELAY_TOKEN",
+        default="",
+        show_default=False,
+    ),
+    click.Option(
+        ["--open", "is_open"],
+        is_flag=True,
+        envvar="PENSTOCK_RELAY_OPEN",
+        show_envvar=True,
+        help="Let anybody use it who can reach ADDRESS.",
+    ),
     _option("parallel", "N", "Most connections that bring one file.", type=_COUNT, default=4),
     _option(
         "header",
@@ -79,6 +97,13 @@ _OPTIONS = (
     _option(
         "tries", "N", "Tries in a row that may bring nothing of a file.", type=_COUNT, default=8
     ),
+    _option(
+        "token-file",
+        "FILE",
+        "File that holds the token for the upstream; without it the one in PENSTOCK_TOKEN, if that "
+        "is set. Who can reach the relay reads with it.",
+        envvar="PENSTOCK_TOKEN_FILE",
+    ),
     *_SERVICE.limits(),
     _SERVICE.log_format(),
 )
@@ -87,14 +112,18 @@ _OPTIONS = (
 def _relay(**given: Any) -> Exit:
     from urllib.parse import urlsplit
 
+    from penstock.client.bearer import bearer_of
     from penstock.client.http import check_server
     from penstock.relay import Options
     from penstock.wiring import relay
 
+    token = token_given(given.pop("token_file"), None)
+    if any(name.lower() == "authorization" for name in given["headers"]):
+        token = None
     try:
-        check_server(given["upstream"])
+        given["headers"] |= bearer_of(check_server(given["upstream"]), token)
     except ValueError as error:
-        raise click.UsageError(f"--upstream: {error}") from None
+        raise click.UsageError(f"--upstream or --token-file: {error}") from None
     if urlsplit(given["upstream"]).username is not None:
         raise click.UsageError("--upstream: give credentials by --header, not in the address")
     return relay(Options(**given))

@@ -3,8 +3,8 @@
 Results go to standard output, errors of the human form to standard error. The JSON form is one
 object per line with a ``message_type``: ``stored``, ``fetched``, ``uploaded``, ``downloaded``,
 ``file``, ``folder``, ``removed``, ``zip``, ``pull``, ``archive``, ``archive_plan``, ``job``,
-``lane``, ``line``, ``node``, ``cluster``, ``error`` and at the end ``summary``; errors are among
-the results.
+``lane``, ``line``, ``node``, ``cluster``, ``token``, ``audit``, ``login``, ``logout``, ``share``,
+``share_removed``, ``error`` and at the end ``summary``; errors are among the results.
 """
 
 import json as json_format
@@ -15,13 +15,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from penstock.cli.sizes import human_size
-from penstock.errors import Exit, PenstockError
+from penstock.errors import Exit, LoginNeeded, PenstockError
 
 if TYPE_CHECKING:
     from penstock.cli.tally import Tally
     from penstock.client import (
         ArchiveInfo,
         ArchivePlan,
+        AuditLine,
         ClusterInfo,
         Done,
         FileInfo,
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
         NodeInfo,
         PullInfo,
         ServedFile,
+        SessionInfo,
+        ShareInfo,
         StoreUsage,
+        TokenInfo,
         ZipInfo,
     )
 
@@ -99,6 +103,24 @@ class Render(Protocol):
         """Its nodes, and how it stands."""
 
     def node(self, node: "NodeInfo") -> None: ...
+
+    def token(self, token: "TokenInfo") -> None: ...
+
+    def token_made(self, token: "TokenInfo", text: str) -> None:
+        """``text`` is what is shown of it this once."""
+
+    def audit(self, line: "AuditLine") -> None: ...
+
+    def shared(self, share: "ShareInfo") -> None:
+        """It was made just now."""
+
+    def share(self, share: "ShareInfo") -> None: ...
+
+    def unshared(self, identity: str) -> None: ...
+
+    def logged_in(self, session: "SessionInfo", server: str, where: str) -> None: ...
+
+    def logged_out(self, server: str, *, was_kept: bool) -> None: ...
 
     def missing(self, name: str, reason: str) -> Exit:
         """A member that a ZIP lacks; answers the exit code."""
@@ -288,6 +310,46 @@ class HumanLines:
     def node(self, node: "NodeInfo") -> None:
         self._say("  ".join(_node_cells(node)))
 
+    def token(self, token: "TokenInfo") -> None:
+        facts = [token.id, printable(token.name), " ".join(token.scopes)]
+        if token.prefix:
+            facts.append(f"in {printable(token.prefix)}")
+        facts.append(f"until {_when(token.expires)}" if token.expires else "does not expire")
+        facts.append(f"used {_when(token.used)}" if token.used else "never used")
+        self._say("  ".join(facts))
+
+    def token_made(self, token: "TokenInfo", text: str) -> None:
+        (self._out or sys.stdout).write(text + "\n")
+        if not self._quiet:
+            _remark(f"this is the token {token.id}; nobody can show it again")
+
+    def audit(self, line: "AuditLine") -> None:
+        who = f"{line.actor} {line.name}".rstrip()
+        facts = (who, line.action, line.subject, str(line.status), line.remote)
+        told = "  ".join(printable(fact) for fact in facts if fact)
+        self._say(f"{_when(line.time)}  {told}")
+
+    def shared(self, share: "ShareInfo") -> None:
+        (self._out or sys.stdout).write(share.url + "\n")
+        if not self._quiet:
+            _remark(f"{share.title}: {_terms(share)}; penstock shares rm {share.id} ends it")
+
+    def share(self, share: "ShareInfo") -> None:
+        facts = (share.id, share.kind, printable(share.title), _terms(share), share.url)
+        self._say("  ".join(facts))
+
+    def unshared(self, identity: str) -> None:
+        self._say(f"{printable(identity)}  ended")
+
+    def logged_in(self, session: "SessionInfo", server: str, where: str) -> None:
+        scopes = ", ".join(session.scopes)
+        folder = f" in {printable(session.prefix)}" if session.prefix else ""
+        self._say(f"{printable(session.name)}: {scopes}{folder}; kept in {printable(where)}")
+
+    def logged_out(self, server: str, *, was_kept: bool) -> None:
+        told = "is kept no more" if was_kept else "was not kept"
+        self._say(f"a token for {printable(server)} {told}")
+
     def missing(self, name: str, reason: str) -> Exit:
         _complain(f"not in the ZIP: {name}: {reason}" if name else reason)
         return Exit.PARTIAL
@@ -410,6 +472,30 @@ class JsonLines:
     def node(self, node: "NodeInfo") -> None:
         _emit("node", **node.to_json())
 
+    def token(self, token: "TokenInfo") -> None:
+        _emit("token", **token.to_json())
+
+    def token_made(self, token: "TokenInfo", text: str) -> None:
+        _emit("token", **token.to_json(), token=text)
+
+    def audit(self, line: "AuditLine") -> None:
+        _emit("audit", **line.to_json())
+
+    def shared(self, share: "ShareInfo") -> None:
+        _emit("share", **share.to_json())
+
+    def share(self, share: "ShareInfo") -> None:
+        _emit("share", **share.to_json())
+
+    def unshared(self, identity: str) -> None:
+        _emit("share_removed", id=identity)
+
+    def logged_in(self, session: "SessionInfo", server: str, where: str) -> None:
+        _emit("login", server=server, kept=where, **session.to_json())
+
+    def logged_out(self, server: str, *, was_kept: bool) -> None:
+        _emit("logout", server=server, was_kept=was_kept)
+
     def missing(self, name: str, reason: str) -> Exit:
         exit_code = int(Exit.PARTIAL)
         _emit("error", code="left-out", member=name, detail=reason, exit_code=exit_code)
@@ -432,10 +518,11 @@ def describe(error: Exception) -> dict[str, Any]:
     """Code, text, exit code and further facts of anything that may go wrong."""
     if isinstance(error, PenstockError):
         extra = {name: value for name, value in error.extra.items() if name not in _IN_EVERY}
+        hint = _HOW_TO_LOG_IN if _wants_token(error) else ""
         return {
             **extra,
             "code": error.code,
-            "detail": error.detail,
+            "detail": error.detail + hint,
             "exit_code": int(error.exit_code),
         }
     if isinstance(error, OSError):
@@ -450,6 +537,19 @@ def describe(error: Exception) -> dict[str, Any]:
 def printable(text: str) -> str:
     """The text without anything that a terminal would act on."""
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
+_HOW_TO_LOG_IN = (
+    " (penstock login keeps a token for this server; --token-file and PENSTOCK_TOKEN give one)"
+)
+
+
+def _wants_token(error: PenstockError) -> bool:
+    """Whether it is a Penstock server that asks who we are."""
+    if not isinstance(error, LoginNeeded):
+        return False
+    challenge = str(error.extra.get("challenge", ""))
+    return error.extra.get("code") == error.code or 'realm="Penstock"' in challenge
 
 
 _IN_EVERY = frozenset({"type", "title", "code", "detail", "exit_code"})
@@ -528,6 +628,15 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]
 
 def _when(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _terms(share: "ShareInfo") -> str:
+    """How long and how often a link is good for something."""
+    what = "file" if share.kind == "upload" else "download"
+    used = _count(share.count, what)
+    often = used if share.most is None else f"{share.count:,} of {_count(share.most, what)}"
+    until = f"until {_when(share.expires)}" if share.expires else "does not expire"
+    return f"{until}, {often}{', with a password' if share.has_password else ''}"
 
 
 def _elapsed(seconds: float) -> str:

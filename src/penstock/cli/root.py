@@ -28,6 +28,13 @@ COMMANDS = {
     "pulls": "List, watch, end and retry pulls.",
     "jobs": "List, end and retry jobs, hold lanes back.",
     "nodes": "List, empty, verify and remove storage nodes.",
+    "share": "Make a link for who has no token.",
+    "shares": "List and end share links.",
+    "login": "Keep a token for the server.",
+    "logout": "Keep no token for the server any more.",
+    "tokens": "Make, list and remove tokens.",
+    "audit": "Show who did what.",
+    "config": "Show the settings and where they come from.",
     "doctor": "Look over what the server's settings name.",
     "completion": "Print the completion script of a shell.",
 }

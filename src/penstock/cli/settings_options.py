@@ -1,6 +1,8 @@
 """Options that are the fields of the settings."""
 
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, get_args, get_origin
 
 import click
@@ -29,12 +31,24 @@ def options_of(names: Iterable[str]) -> list[click.Parameter]:
 def settings_of(given: dict[str, Any]) -> Settings:
     """The settings, with what was given as options before all else.
 
-    :raises click.UsageError: a value cannot be; the text names the option.
+    :raises click.UsageError: as by :func:`understood`.
+    """
+    with understood():
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Tells what cannot be of the settings that are made meanwhile.
+
+    :raises click.UsageError: a value, or penstock.toml, is not understood.
     """
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        yield
     except ValidationError as error:
         raise click.UsageError(_told(error)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise click.UsageError(f"penstock.toml is no TOML: {error}") from None
 
 
 def _option(name: str, field: FieldInfo) -> click.Option:

@@ -25,6 +25,7 @@ from penstock.client.ticking import every
 from penstock.errors import (
     DigestMismatch,
     Forbidden,
+    LoginNeeded,
     NotFound,
     PenstockError,
     PreconditionFailed,
@@ -212,7 +213,7 @@ class Download:
                     raise
                 await self._origin.pause(error, False)
                 self._forget(error)
-            except (Forbidden, NotFound):
+            except (Forbidden, LoginNeeded, NotFound):
                 changes += 1
                 if changes > MAX_CHANGES or not self._origin.renew():
                     raise

@@ -15,6 +15,7 @@ from penstock.client.sinks import Sink
 from penstock.errors import (
     DigestMismatch,
     Forbidden,
+    LoginNeeded,
     NotFound,
     PenstockError,
     PreconditionFailed,
@@ -59,7 +60,7 @@ async def fetch(http: Http, remote: Remote, sink: Sink, progress: Progress) -> V
             return await _verified(http, remote, sink)
         except Moved as moved:
             remote.address.move(moved.location)
-        except (SourceChanged, NotFound, Forbidden) as error:
+        except (SourceChanged, NotFound, Forbidden, LoginNeeded) as error:
             changes += 1
             if changes > MAX_CHANGES or not await _start_again(remote, sink, error):
                 raise

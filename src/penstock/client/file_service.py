@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote
 
-from penstock.client.address import Address
 from penstock.client.answers import sha256_of
 from penstock.client.destination import check_same
 from penstock.client.download import Download, Ranges
@@ -117,7 +116,7 @@ class FileService:
         http, url = self._http, self._http.url(_path(name))
         running = await Download.open(
             http.lanes,
-            Address(url, _ERRORS),
+            http.address(url, _ERRORS),
             os.fspath(target),
             ranges=Ranges(size=http.range_size),
             digested=True,

@@ -44,7 +44,7 @@ async def get(
         same = await _same(http, key, target, size, known) if size is not None else None
         if same is not None:
             return Transfer(same, skipped=True)
-    remote = _RemoteFile(Address(http.url(path)), digested=True)
+    remote = _RemoteFile(http.address(http.url(path)), digested=True)
     digester = await _bring(http, remote, target, progress)
     info = understood(
         lambda told: FileInfo.from_headers(key, path, told, digester.size), remote.headers
@@ -61,7 +61,7 @@ async def download(
     sha256: str | None,
 ) -> Transfer:
     """Fetch ``url`` to ``target``; see :meth:`penstock.client.Client.download`."""
-    address = Address(check_url(url), headers)
+    address = http.address(check_url(url), headers)
     name, sha256 = address.name, sha256.lower() if sha256 else None
     if sha256 is not None and isinstance(target, str | os.PathLike):
         size = await size_there(target)

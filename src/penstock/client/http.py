@@ -10,10 +10,12 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
 from penstock import __version__
-from penstock.client.address import REDIRECTS, Moved
+from penstock.client.address import NO_HEADERS, REDIRECTS, Address, Moved
+from penstock.client.bearer import bearer_of
 from penstock.client.lanes import CONNECT_SECONDS, Lanes
 from penstock.client.pace import Pace
 from penstock.client.problems import error_of
@@ -25,7 +27,10 @@ from penstock.stores.keys import check_key
 class Http:
     """The connection pool to one server; made and closed inside a running event loop.
 
-    :raises ValueError: ``server`` is not an ``http://`` or ``https://`` address.
+    ``token`` goes with each request to the server's origin, and nowhere else.
+
+    :raises ValueError: ``server`` is not an ``http://`` or ``https://`` address, or ``token`` is
+        none.
     """
 
     def __init__(
@@ -38,8 +43,11 @@ class Http:
         parallel: int = 1,
         range_size: int | None = None,
         pace: Pace | None = None,
+        token: str | None = None,
     ) -> None:
         self.base = check_server(server)
+        self._bearer = bearer_of(server, token)
+        self._origin = URL(self.base).origin()
         self.timeout = timeout
         self.parallel = parallel
         self.range_size = range_size
@@ -64,7 +72,7 @@ class Http:
 
     def elsewhere(self, url: URL) -> "Http":
         """The same for the server at ``url``, if that is another one: close it when done."""
-        if url.origin() == URL(self.base).origin():
+        if url.origin() == self._origin:
             return self
         return Http(
             str(url.origin()),
@@ -73,6 +81,18 @@ class Http:
             tries=self._tries,
             pace=self.pace,
         )
+
+    def credentials(self, url: URL) -> Mapping[str, str]:
+        """What a request to ``url`` shows to be let in: nothing, if that is another server, or if
+        the URL brings its own."""
+        ours = url.origin() == self._origin and url.user is None
+        return self._bearer if ours else NO_HEADERS
+
+    def address(self, url: URL, headers: Mapping[str, str] = NO_HEADERS) -> Address:
+        """Where to ask for what is at ``url``, with what has to be shown there."""
+        fields = CIMultiDict(self.credentials(url))
+        fields.update(headers)
+        return Address(url, fields)
 
     def file_path(self, key: str) -> str:
         """The path of a file's resource.
@@ -137,6 +157,10 @@ class Http:
             sock_connect=CONNECT_SECONDS, sock_read=answer_within or self.timeout
         )
         options.setdefault("allow_redirects", method in ("GET", "HEAD") and not moves)
+        if shown := self.credentials(url):  # redirects to another origin go without them
+            fields = CIMultiDict(shown)
+            fields.update(options.get("headers") or {})
+            options["headers"] = fields
         try:
             async with self._session.request(method, url, timeout=limits, **options) as response:
                 self.reached = True

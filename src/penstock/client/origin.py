@@ -74,9 +74,7 @@ class Origin:
     async def _known(self) -> Mapping[str, str]:
         try:
             return await self.head()
-        except (Forbidden, MethodNotAllowed) as error:
-            if error.extra.get("status") == 401:
-                raise
+        except (Forbidden, MethodNotAllowed):
             return await self._first_byte()  # a signed link may be good for GET only
 
     async def _first_byte(self) -> Mapping[str, str]:

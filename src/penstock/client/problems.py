@@ -19,7 +19,7 @@ MAX_PROBLEM_BYTES = 1 << 20
 # For answers without a problem document: HEAD, proxies, other servers.
 _BY_STATUS: dict[int, type[PenstockError]] = {
     400: errors.BadRequest,
-    401: errors.Forbidden,
+    401: errors.LoginNeeded,
     403: errors.Forbidden,
     404: errors.NotFound,
     405: errors.MethodNotAllowed,
@@ -67,6 +67,8 @@ def error_from(
     detail = problem.get("detail")
     error = kind(detail if isinstance(detail, str) and detail else what)
     error.extra = {**problem, "status": status, **_pause(headers)}
+    if status == 401 and "WWW-Authenticate" in headers:
+        error.extra = {**error.extra, "challenge": headers["WWW-Authenticate"]}
     return error
 
 

@@ -7,6 +7,8 @@ from penstock.client import folders, listing
 from penstock.client.address import NO_HEADERS
 from penstock.client.answers import FileInfo, Page, ZipInfo
 from penstock.client.archives import ArchiveInfo, Archives, Link
+from penstock.client.audit import Audit
+from penstock.client.bearer import bearer_of
 from penstock.client.file_reader import Path
 from penstock.client.file_service import FileService
 from penstock.client.following import follow
@@ -20,7 +22,9 @@ from penstock.client.put import put
 from penstock.client.readers import Source
 from penstock.client.selection import Compress, Level, OnError, RemoteUrl, Selection
 from penstock.client.several import Done, Meters, Several, Transfer
+from penstock.client.shares import Shares
 from penstock.client.targets import Target
+from penstock.client.tokens import Tokens
 from penstock.client.zips import zip_to
 
 
@@ -43,13 +47,14 @@ class Client:
     parts of big files are moved side by side, for all files together: of uploads from 256 MiB up,
     of downloads as many as make them faster. With ``range_size`` (bytes) files are asked for in
     ranges of that size, even by one connection, and each of them is verified if the server can
-    tell its digest.
+    tell its digest. ``token`` is shown to this server and to no other: it follows no redirect and
+    no link that leads elsewhere.
 
     Every transfer is verified: SHA-256 for files, CRC-32 for ZIPs. Errors are those of
     :mod:`penstock.errors`, and ``OSError`` for the local disk.
 
-    :raises ValueError: ``server`` is not an ``http://`` or ``https://`` address, or ``parallel`` is
-        less than 1.
+    :raises ValueError: ``server`` is not an ``http://`` or ``https://`` address, ``parallel`` is
+        less than 1, or ``token`` cannot be one.
     """
 
     def __init__(
@@ -61,8 +66,10 @@ class Client:
         tries: int = 8,
         parallel: int = 4,
         range_size: int | None = None,
+        token: str | None = None,
     ) -> None:
         check_server(server)
+        bearer_of(server, token)
         if parallel < 1 or (range_size is not None and range_size < 1):
             raise ValueError("parallel and range_size must be at least 1")
         self._make: Callable[[], Http] = lambda: Http(
@@ -72,6 +79,7 @@ class Client:
             tries=tries,
             parallel=parallel,
             range_size=range_size,
+            token=token,
         )
         self._opened: Http | None = None
 
@@ -264,6 +272,21 @@ class Client:
     def nodes(self) -> Nodes:
         """Storage nodes, if the server's files are in a cluster: list, drain, scrub, remove."""
         return Nodes(self._http)
+
+    @property
+    def tokens(self) -> Tokens:
+        """What lets people and programs in: make, list and remove tokens."""
+        return Tokens(self._http)
+
+    @property
+    def shares(self) -> Shares:
+        """Links for who has no token: make, list and remove them."""
+        return Shares(self._http)
+
+    @property
+    def audit(self) -> Audit:
+        """Who did what."""
+        return Audit(self._http)
 
     @property
     def file_service(self) -> FileService:

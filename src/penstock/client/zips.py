@@ -6,7 +6,6 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
-from penstock.client.address import Address
 from penstock.client.answers import Version, ZipInfo, understood
 from penstock.client.http import Http, json_of
 from penstock.client.progress import Progress
@@ -45,7 +44,7 @@ class _RemoteZip:
 
     def _take(self, info: ZipInfo) -> None:
         self.info = info
-        self.address = Address(self._http.url(info.url))
+        self.address = self._http.address(self._http.url(info.url))
         self.promised = Version(info.etag, info.size, crc32=info.crc32)
 
 

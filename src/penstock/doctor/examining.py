@@ -2,17 +2,21 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from penstock.catalog.looking import folder_of, look_at, shown
 from penstock.cluster import ClusterOptions
 from penstock.doctor.findings import Finding, Findings, broken, clock, ok, warning
+from penstock.doctor.on_catalog import look_into_catalog
 from penstock.doctor.on_cluster import look_at_cluster
+from penstock.doctor.on_host import look_at_clock, look_at_disk, look_at_extras, look_at_limits
 from penstock.doctor.on_s3 import look_at_s3
+from penstock.doctor.on_settings import look_at_access, look_at_names
 from penstock.errors import PenstockError
 from penstock.stores.interface import Store
 from penstock.stores.s3.store import S3Store
@@ -32,14 +36,37 @@ class Examination:
     catalog: str
     open_store: Callable[[], Store]
     cluster: ClusterOptions | None = None
+    host: str = "127.0.0.1"
+    access: bool = False
+    max_transfers: int = 1
+    variables: Collection[str] = frozenset()
+    """Those of the environment that are options of commands."""
 
     async def findings(self) -> Findings:
         """One after the other; what is wrong is among them, and raises nothing."""
+        for one in await in_thread(lambda: [*look_at_names(self.variables)]):
+            yield one
+        yield look_at_access(self.host, is_on=self.access)
         yield await in_thread(_folder, self.data)
-        async with aclosing(_catalog(self.catalog, self.data)) as found:
-            async for one in found:
-                yield one
-        async with aclosing(self._store()) as found:
+        for one in await in_thread(look_at_disk, self.data):
+            yield one
+        for look in (self._catalog(), self._store()):
+            async with aclosing(look) as found:
+                async for one in found:
+                    yield one
+        yield await in_thread(partial(look_at_clock, matters=self._is_shared))
+        yield look_at_limits(self.max_transfers)
+        for one in await in_thread(look_at_extras):
+            yield one
+
+    @property
+    def _is_shared(self) -> bool:
+        """Whether other hosts hold their clocks against ours."""
+        files = self.store.startswith(("s3:", "cluster:"))
+        return files or not self.catalog.startswith("sqlite")
+
+    async def _catalog(self) -> Findings:
+        async with aclosing(_catalog(self.catalog, self.data, access=self.access)) as found:
             async for one in found:
                 yield one
 
@@ -68,6 +95,8 @@ class Examination:
             yield await _written(store)
             if local is not None:
                 yield await in_thread(_space, local)
+                for one in await in_thread(look_at_disk, local):
+                    yield one
         finally:
             await store.close()
 
@@ -81,7 +110,7 @@ async def _written(store: Store) -> Finding:
     return ok(name, "a file was written, and removed again")
 
 
-async def _catalog(url: str, data: Path) -> Findings:
+async def _catalog(url: str, data: Path, *, access: bool) -> Findings:
     try:
         yield ok("catalog", shown(url))
         standing = await in_thread(look_at, url)
@@ -104,6 +133,10 @@ async def _catalog(url: str, data: Path) -> Findings:
         )
     if not url.startswith("sqlite"):
         yield clock("catalog's clock", standing.ahead, doubtful=5.0, fatal=float("inf"))
+    if revision == newest:
+        async with aclosing(look_into_catalog(url, access=access)) as found:
+            async for one in found:
+                yield one
 
 
 def _new(folder: Path | None = None) -> Finding:

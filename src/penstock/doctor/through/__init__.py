@@ -1,0 +1,5 @@
+"""Looks at a running server through what stands before it, such as a reverse proxy."""
+
+from penstock.doctor.through.examining import Through
+
+__all__ = ["Through"]
