@@ -3,9 +3,12 @@
 # make test    everything that must hold before a change lands
 # make lint types unit     the parts of it
 # make bench   us and the peers in turn, CPU, wall time and memory as ratios
-# make docs    the API documentation's source checked
+# make docs    the documentation as a site, in site/; fails where a link leads nowhere
+# make dist    wheel and sdist, in dist/
+# make release-check  whether this checkout can be released
+# make reference  the pages of docs/reference/ that are made of settings and commands
 .DEFAULT_GOAL := run
-.PHONY: run cluster test lint types unit tools bench docs constraints clean
+.PHONY: run cluster test lint types unit tools bench docs reference dist release-check constraints clean
 
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
@@ -38,7 +41,8 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench $(ARGS)
 
 docs: $(VENV)/.dev
-	$(BIN)/pytest -q tests/server/test_contract.py
+	$(BIN)/mkdocs build --strict
+	@echo "the documentation is in site/index.html"
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Penstock needs Python 3.11 or newer; install it, or say make PYTHON=/path/to/python3"; exit 1; }
@@ -57,9 +61,18 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[all]' --group dev
 	@touch $@ $(VENV)/.run $(VENV)/.cluster
 
+reference: $(VENV)/.dev
+	$(BIN)/python -m tools.reference
+
+dist: $(VENV)/.dev
+	$(BIN)/python -m build --no-isolation
+
+release-check: $(VENV)/.dev
+	$(BIN)/python -m tools.release_check
+
 constraints: $(VENV)/.dev
 	$(BIN)/pip install --quiet --upgrade --upgrade-strategy eager -e '.[all]' --group dev
 	$(BIN)/pip freeze --exclude-editable > constraints.txt
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist site

@@ -22,7 +22,8 @@ the same for all and runs in a process of its own. Files are warm in the page ca
 Files go to a folder below ``--dir`` (the system's temporary folder), which is removed afterwards.
 The report is printed and written to ``--results`` (bench/results) as Markdown and JSON. A peer
 that is not installed is left out, and that is said. Ours is one process with threads; nginx has
-one worker process, Go its default GOMAXPROCS; the CPU time of the whole program is counted.
+one worker process, Go its default GOMAXPROCS; the CPU time of the whole program is counted. In the
+cases ``workers…`` ours has one and two worker processes, and nginx two.
 """
 
 import argparse

@@ -117,7 +117,8 @@ class _FarPenstock(Penstock):
         return self.link.far.command(*super().command())
 
     def environment(self) -> dict[str, str]:
-        return {**super().environment(), "PENSTOCK_HOST": self.link.far.address}
+        given = {"PENSTOCK_HOST": self.link.far.address, "PENSTOCK_ACCESS": "off"}
+        return {**super().environment(), **given}
 
 
 @contextmanager

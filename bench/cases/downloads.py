@@ -41,6 +41,9 @@ def _plan(corpus: Corpus, _running: ExitStack, kind: str, connections: int) -> P
     return Plan(payload, job, verify, lambda _: corpus.root, prepare=learn)
 
 
+whole_file = partial(_plan, kind="fetch", connections=8)
+"""To eight clients at once."""
+
 BENCHMARKS = (
     Benchmark(
         "file",
@@ -52,7 +55,7 @@ BENCHMARKS = (
         "file-8",
         "Whole file, eight clients at once",
         _SERVERS,
-        partial(_plan, kind="fetch", connections=8),
+        whole_file,
     ),
     Benchmark(
         "ranges",

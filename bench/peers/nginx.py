@@ -8,7 +8,7 @@ from bench.peers.server import PeerMissing, Server
 _CONFIG = """
 daemon off;
 master_process on;
-worker_processes 1;
+worker_processes {processes};
 {user}
 pid {scratch}/pid;
 error_log {scratch}/log warn;
@@ -49,6 +49,7 @@ class Nginx(Server):
         "client_body_buffer_size 1m; uploads are not fsynced"
     )
 
+    processes = 1
     beside = ""
     locations = "location / { dav_methods PUT DELETE; create_full_put_path on; }"
 
@@ -61,8 +62,16 @@ class Nginx(Server):
         user = "user root;" if os.geteuid() == 0 else ""
         words = {"root": self.root, "scratch": self.scratch, "port": self.port, "user": user}
         beside = self.beside.format(**words)
-        config.write_text(_CONFIG.format(**words, beside=beside, locations=self.locations))
+        words |= {"beside": beside, "locations": self.locations, "processes": self.processes}
+        config.write_text(_CONFIG.format(**words))
         return [program, "-e", str(self.log), "-c", str(config)]
+
+
+class NginxTwo(Nginx):
+    """Two worker processes."""
+
+    note = "worker_processes 2, access_log off, sendfile on, tcp_nopush on"
+    processes = 2
 
 
 class NginxGzip(Nginx):

@@ -95,6 +95,14 @@ class PenstockCrowded(Penstock):
     settings: ClassVar[dict[str, str]] = {"max_transfers": "20000"}
 
 
+class PenstockTwo(Penstock):
+    """Two worker processes."""
+
+    name = "penstock, 2 workers"
+    note = "PENSTOCK_WORKERS=2, otherwise the defaults"
+    settings: ClassVar[dict[str, str]] = {"workers": "2"}
+
+
 class PenstockFast(Penstock):
     """Deflates so fast that the network is the limit."""
 

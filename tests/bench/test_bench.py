@@ -16,7 +16,7 @@ from bench.table import spread
 
 TINY = ["--size", "1MiB", "--runs", "1"]
 # Each differs from another one by numbers alone.
-_ALIKE = {"deflate-1000", "deflate-20000", "urls-1000", "tus", "downloads-nginx"}
+_ALIKE = {"deflate-1000", "deflate-20000", "urls-1000", "tus", "downloads-nginx", "workers-file"}
 
 
 @pytest.mark.timeout(300)  # the first one may have to compile Go's standard library

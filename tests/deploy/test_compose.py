@@ -1,7 +1,11 @@
-"""``deploy/compose.yaml`` and ``Containerfile``, as far as they can be judged without Docker."""
+"""The compose files and the ``Containerfile``, as far as they can be judged without Docker."""
 
+import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,77 +17,126 @@ from penstock.cli.root import root
 from penstock.settings import Settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-_SECRETS = {"PENSTOCK_CLUSTER_SECRET", "POSTGRES_PASSWORD"}
+FILES = ("compose.yaml", "compose.cluster.yaml")
+_SECRETS = {
+    "compose.yaml": {"POSTGRES_PASSWORD", "S3_SECRET_KEY"},
+    "compose.cluster.yaml": {"POSTGRES_PASSWORD", "PENSTOCK_CLUSTER_SECRET"},
+}
+_PORTS = {"compose.yaml": "PENSTOCK_PORT", "compose.cluster.yaml": "GATEWAY_PORT"}
+_PUBLISHED = {"compose.yaml": "penstock", "compose.cluster.yaml": "gateway"}
 # https://docs.docker.com/reference/compose-file/services/: those that are used here.
 _KEYS_OF_SERVICES = {
-    *("build", "cap_drop", "command", "depends_on", "environment", "healthcheck", "image"),
-    *("networks", "ports", "read_only", "restart", "security_opt", "stop_grace_period", "tmpfs"),
-    "volumes",
+    *("build", "cap_drop", "command", "configs", "depends_on", "environment", "healthcheck"),
+    *("image", "networks", "ports", "read_only", "restart", "security_opt", "stop_grace_period"),
+    *("tmpfs", "volumes"),
 }
 _KEYS_OF_HEALTHCHECKS = {"interval", "retries", "start_period", "test", "timeout"}
 _DURATION = re.compile(r"\d+(ms|s|m|h)")
 
-
-@pytest.fixture(scope="module")
-def compose() -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
-    return document
+Services = dict[str, dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def services(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = compose["services"]
+@pytest.fixture(params=FILES)
+def name(request: pytest.FixtureRequest) -> str:
+    """Of a compose file."""
+    found: str = request.param
     return found
 
 
-def ours(services: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Those that run Penstock."""
-    return {name: one for name, one in services.items() if one["image"] == "penstock"}
+@pytest.fixture
+def compose(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((DEPLOY / name).read_text())
+    return document
 
 
-def test_there_are_a_gateway_a_database_and_six_nodes(services: dict[str, Any]) -> None:
-    assert set(services) == {"gateway", "postgres", *(f"node{number}" for number in range(1, 7))}
-    assert services["gateway"]["environment"]["PENSTOCK_CLUSTER_MIN_NODES"] == "6"
+@pytest.fixture
+def services(compose: dict[str, Any]) -> Services:
+    found: Services = compose["services"]
+    return found
 
 
-def test_it_says_only_what_the_format_knows(
-    compose: dict[str, Any], services: dict[str, dict[str, Any]]
-) -> None:
+def ours(services: Services) -> Services:
+    """Those that run a command of Penstock."""
+    return {
+        name: one for name, one in services.items() if one.get("command", [""])[0] == "penstock"
+    }
+
+
+def lasting(services: Services) -> Services:
+    """Those that are to run on."""
+    return {name: one for name, one in services.items() if one["restart"] != "no"}
+
+
+def test_there_is_what_the_file_promises() -> None:
+    plain, cluster = (yaml.safe_load((DEPLOY / name).read_text())["services"] for name in FILES)
+
+    assert set(plain) == {"penstock", "postgres", "s3", "bucket"}
+    assert set(cluster) == {"gateway", "postgres", *(f"node{number}" for number in range(1, 7))}
+    assert cluster["gateway"]["environment"]["PENSTOCK_CLUSTER_MIN_NODES"] == "6"
+
+
+def test_docker_understands_it(name: str) -> None:
+    docker = shutil.which("docker")
+    command = [docker or "docker", "compose"]
+    if docker is None or subprocess.run([*command, "version"], capture_output=True).returncode:
+        pytest.skip("docker compose is not installed")
+    given = {name: "x" for names in _SECRETS.values() for name in names}
+
+    ran = subprocess.run(
+        [*command, "-f", DEPLOY / name, "config", "--quiet"],
+        env={**os.environ, **given},
+        capture_output=True,
+        text=True,
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_it_says_only_what_the_format_knows(compose: dict[str, Any], services: Services) -> None:
     top = {name for name in compose if not name.startswith("x-")}
-    assert top == {"name", "services", "networks", "volumes"}
+    assert top - {"configs"} == {"name", "services", "networks", "volumes"}
     for service in services.values():
         assert set(service) <= _KEYS_OF_SERVICES
+        assert set(service["networks"]) <= set(compose["networks"])
+        assert set(service.get("depends_on", {})) <= set(services)
+        used = {one["source"] for one in service.get("configs", [])}
+        assert used <= set(compose.get("configs", {}))
+    for service in lasting(services).values():
         assert set(service["healthcheck"]) <= _KEYS_OF_HEALTHCHECKS
         for name in ("interval", "timeout", "start_period"):
             assert _DURATION.fullmatch(service["healthcheck"][name])
         assert _DURATION.fullmatch(service["stop_grace_period"])
-        assert set(service["networks"]) <= set(compose["networks"])
-        assert set(service.get("depends_on", {})) <= set(services)
 
 
-def test_every_variable_is_a_setting(services: dict[str, dict[str, Any]]) -> None:
+def test_every_image_of_others_is_one_version() -> None:
+    texts = [(DEPLOY / name).read_text() for name in FILES]
+    images = set(re.findall(r"image: (\S+)", "".join(texts))) - {"penstock"}
+
+    assert images
+    assert all(re.search(r":\d+\.\d+$", image) for image in images)
+
+
+def test_every_variable_is_a_setting(services: Services) -> None:
     settings = {f"PENSTOCK_{name.upper()}" for name in Settings.model_fields}
 
     for service in ours(services).values():
         assert set(service["environment"]) <= settings
 
 
-def test_every_command_and_each_of_its_options_exists(
-    services: dict[str, dict[str, Any]],
-) -> None:
+def test_every_command_and_each_of_its_options_exists(services: Services) -> None:
+    assert ours(services)
     for service in ours(services).values():
-        program, name, *arguments = service["command"]
+        _, name, *arguments = service["command"]
         command = root.get_command(click.Context(root), name)
-        assert program == "penstock"
         assert command is not None
         # Refuses options that there are not, and values that cannot be.
         command.make_context(name, [str(word) for word in arguments])
 
 
 def test_everything_that_is_kept_is_in_a_volume_of_its_own(
-    compose: dict[str, Any], services: dict[str, dict[str, Any]]
+    compose: dict[str, Any], services: Services
 ) -> None:
-    kept = [volume for service in services.values() for volume in service["volumes"]]
+    kept = [volume for service in services.values() for volume in service.get("volumes", [])]
 
     names = [volume.partition(":")[0] for volume in kept]
     assert sorted(names) == sorted(compose["volumes"])
@@ -91,37 +144,58 @@ def test_everything_that_is_kept_is_in_a_volume_of_its_own(
         assert service["volumes"][0].endswith(":/data")
 
 
-def test_only_the_gateway_is_published_and_on_loopback_alone(
-    compose: dict[str, Any], services: dict[str, dict[str, Any]]
+def test_only_one_is_published_and_on_loopback_alone(
+    name: str, compose: dict[str, Any], services: Services
 ) -> None:
     published = {name: one["ports"] for name, one in services.items() if "ports" in one}
 
-    assert list(published) == ["gateway"]
-    assert all(port.startswith("127.0.0.1:") for port in published["gateway"])
+    assert list(published) == [_PUBLISHED[name]]
+    [port] = published[_PUBLISHED[name]]
+    assert port.startswith("127.0.0.1:")
     inside = [name for name, one in services.items() if one["networks"] == ["inside"]]
     assert compose["networks"]["inside"]["internal"] is True
-    assert set(inside) == set(services) - {"gateway"}
+    assert set(inside) == set(services) - {_PUBLISHED[name]}
 
 
-def test_no_secret_has_a_default_and_each_is_in_the_example() -> None:
-    text = (DEPLOY / "compose.yaml").read_text()
-    example = (DEPLOY / "env.example").read_text()
+def test_no_secret_has_a_default_and_each_is_in_the_example(name: str) -> None:
+    text = (DEPLOY / name).read_text()
+    lines = (DEPLOY / "env.example").read_text().splitlines()
+    given = dict(line.split("=") for line in lines if line and not line.startswith("#"))
 
     used = re.findall(r"\$\{(\w+)(.*?)\}", text)
-    assert {name for name, _ in used} == {*_SECRETS, "GATEWAY_PORT"}
-    assert all(rest.startswith(":?") for name, rest in used if name in _SECRETS)
-    given = dict(line.split("=") for line in example.splitlines() if not line.startswith("#"))
-    assert given == {**dict.fromkeys(_SECRETS, ""), "GATEWAY_PORT": "8080"}
+
+    assert {name for name, _ in used} == {*_SECRETS[name], _PORTS[name]}
+    assert all(rest.startswith(":?") for one, rest in used if one in _SECRETS[name])
+    assert set(given) == set().union(*_SECRETS.values(), _PORTS.values())
+    assert {given[secret] for secret in _SECRETS[name]} == {""}
+    assert given[_PORTS[name]] == "8080"
 
 
-def test_every_process_says_how_it_is(services: dict[str, dict[str, Any]]) -> None:
-    for name, path in (("gateway", ":8080/readyz"), ("node1", ":9000/health")):
-        kind, program, flag, code = services[name]["healthcheck"]["test"]
+def test_every_process_of_ours_says_how_it_is(services: Services) -> None:
+    for service in ours(services).values():
+        kind, program, flag, code = service["healthcheck"]["test"]
         assert (kind, program, flag) == ("CMD", "python", "-c")
-        compile(code, name, "exec")
-        assert path in code
-        port = services[name]["command"][services[name]["command"].index("--port") + 1]
-        assert f":{port}/" in code
+        compile(code, "healthcheck", "exec")
+        port = service["command"][service["command"].index("--port") + 1]
+        path = "health" if service["command"][1] == "node" else "readyz"
+        assert f":{port}/{path}'" in code
+
+
+def test_the_bucket_is_the_one_that_files_are_kept_in_and_its_keys_are_the_same() -> None:
+    document = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    services = document["services"]
+    program, flag, code = services["bucket"]["command"]
+    compile(code, "bucket", "exec")
+    server, makes = services["penstock"]["environment"], services["bucket"]["environment"]
+    [identity] = json.loads(document["configs"]["s3"]["content"])["identities"]
+    [keys] = identity["credentials"]
+
+    assert (program, flag) == ("python", "-c")
+    assert server["PENSTOCK_STORE"] == "s3://penstock"
+    assert 'Bucket="penstock"' in code
+    assert server["PENSTOCK_S3_ENDPOINT"] == makes["AWS_ENDPOINT_URL"] == "http://s3:8333"
+    assert server["PENSTOCK_S3_ACCESS_KEY"] == makes["AWS_ACCESS_KEY_ID"] == keys["accessKey"]
+    assert server["PENSTOCK_S3_SECRET_KEY"] == makes["AWS_SECRET_ACCESS_KEY"] == keys["secretKey"]
 
 
 def test_the_image_is_built_from_what_there_is_and_runs_as_nobody_special() -> None:
