@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ def npm_packages(*packages: str) -> Path:
         # The folder is not there to be removed once it has its name.
         with tempfile.TemporaryDirectory(dir=kept.parent, ignore_cleanup_errors=True) as folder:
             _install(npm, folder, packages)
-            Path(folder).rename(kept)
+            with suppress(OSError):  # another process was quicker
+                Path(folder).rename(kept)
     return kept / "node_modules"
 
 
