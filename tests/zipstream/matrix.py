@@ -1,7 +1,7 @@
-"""Which readers open which ZIPs: tries them all and writes docs/zip-readers.md.
+"""Which readers open which ZIPs: tries them all and writes docs/reference/zip-readers.md.
 
-``python -m tests.zipstream.matrix > docs/zip-readers.md``; test_matrix.py holds that document
-against the readers that are installed.
+``python -m tests.zipstream.matrix > docs/reference/zip-readers.md``; test_matrix.py holds that
+document against the readers that are installed.
 """
 
 import re
@@ -16,7 +16,7 @@ import pytest
 from tests.zipstream.corpus import Corpus, Way, corpus
 from tests.zipstream.readers import ALL_READERS, Refused
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "zip-readers.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "zip-readers.md"
 OPENS = "opens"
 ABSENT = "not tried"
 

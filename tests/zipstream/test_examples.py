@@ -1,4 +1,4 @@
-"""The examples of docs/library.md, run as they stand there."""
+"""The examples of docs/how-to/library.md, run as they stand there."""
 
 import importlib.util
 import io
@@ -39,7 +39,7 @@ def unpacked(zipped: bytes) -> dict[str, bytes]:
 def test_the_documentation_shows_the_code_that_is_tested(path: Path) -> None:
     shown = f"```python\n{path.read_text()}```\n"
 
-    assert shown in (DOCS / "library.md").read_text()
+    assert shown in (DOCS / "how-to" / "library.md").read_text()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""docs/zip-readers.md says what the readers do."""
+"""docs/reference/zip-readers.md says what the readers do."""
 
 from collections.abc import Iterator
 from pathlib import Path
