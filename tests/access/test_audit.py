@@ -1,5 +1,6 @@
 """The audit log: batches, bounds, and what is kept."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import cast
 
@@ -19,10 +20,14 @@ class Book:
         self.rows: list[AuditRow] = []
         self.batches: list[int] = []
         self.is_away = False
+        self.gate: asyncio.Event | None = None
+        """What a write waits for."""
 
     async def add(self, lines: Sequence[AuditRow]) -> None:
         if self.is_away:
             raise ConnectionError
+        if self.gate is not None:
+            await self.gate.wait()
         self.batches.append(len(lines))
         self.rows += lines
 
@@ -138,3 +143,16 @@ async def test_nothing_is_noted_where_nothing_is_kept(book: Book) -> None:
     await audit.flush()
 
     assert book.rows == []
+
+
+async def test_lines_that_are_being_written_are_in_the_next_page(audit: Audit, book: Book) -> None:
+    book.gate = asyncio.Event()
+    audit.add("file.put", "a", WHO)
+    writing = asyncio.create_task(audit.flush())
+    await asyncio.sleep(0)
+    reading = asyncio.create_task(audit.page(10))
+    await asyncio.sleep(0)
+    book.gate.set()
+
+    assert [line.subject for line in await reading] == ["a"]
+    await writing

@@ -218,3 +218,9 @@ async def test_passwords_are_kept_with_a_salt_of_their_own() -> None:
     assert await seals.opens(one, "same")
     assert not await seals.opens(one, "other")
     assert await seals.opens(await seals.seal("u\u0308"), "ü")
+
+
+async def test_what_can_be_no_id_ends_no_share(opened: Opened) -> None:
+    for identity in ("a\0b", "\ud800", "", "x" * 10_000):
+        with pytest.raises(NotFound):
+            await opened.shares.remove(ANYONE, identity)

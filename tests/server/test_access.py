@@ -3,9 +3,12 @@
 import asyncio
 import json
 import time
+from secrets import token_hex
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from psycopg import AsyncConnection
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from penstock.server.access.login import _checked
@@ -590,3 +593,43 @@ async def test_while_the_catalog_is_away_nobody_new_comes_in_and_nobody_is_refus
     assert (response.status, response.headers["Retry-After"]) == (503, "2")
     for text in (known, other):
         assert await status_of(guard, "GET", "/v1/session", bearer(text)) == 200
+
+
+async def test_a_catalog_that_hangs_keeps_nobody_waiting_for_ever(
+    start_api: StartApi, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"d{token_hex(8)}"
+    plain = postgres.replace("+psycopg", "")
+    async with await AsyncConnection.connect(plain, autocommit=True) as connection:
+        await connection.execute(f"CREATE DATABASE {name}".encode())
+    guard = await guarded(start_api, catalog=f"{postgres.rpartition('/')[0]}/{name}")
+    text = await token_for(guard, "read", "write")
+    share = await _share(guard, text)
+    session = (await log_in(guard, text)).headers
+    guard.services.access._recent.forget()
+
+    with monkeypatch.context() as hurried:
+        hurried.setattr("penstock.access.patience._PATIENCE", 0.3)
+        async with await AsyncConnection.connect(f"{plain.rpartition('/')[0]}/{name}") as other:
+            await other.execute(b"LOCK TABLE tokens, sessions, shares IN ACCESS EXCLUSIVE MODE")
+            for path, headers in (
+                ("/v1/files", bearer(text)),
+                ("/v1/files", session),
+                (f"{share}/info", {}),
+                ("/v1/files", bearer(f"shr_{share.rpartition('/')[2]}")),
+            ):
+                async with asyncio.timeout(60):
+                    response, _ = await guard.call("GET", path, **headers)
+                assert response.status == 503
+                assert response.headers["Retry-After"]
+
+    assert await status_of(guard, "GET", "/v1/files", bearer(text)) == 200
+
+
+async def _share(api: Api, text: str) -> str:
+    """The path of a new link."""
+    body = json.dumps({"kind": "upload", "prefix": "in/"})
+    response, _ = await api.call(
+        "POST", "/v1/shares", body, Content_Type="application/json", **bearer(text)
+    )
+    return str(urlsplit((await response.json())["url"]).path)

@@ -205,3 +205,19 @@ async def test_whichever_way_a_file_comes_its_key_is_noted(guard: Api) -> None:
     action, subject, _ = (await told(guard))[0]
     assert action == "file.put"
     assert subject.endswith("-f")
+
+
+async def test_a_method_in_a_header_field_hides_nothing(guard: Api) -> None:
+    text = await token_for(guard, "write")
+    tus = {"Tus-Resumable": "1.0.0", **bearer(text)}
+    fields = {"Upload-Length": "5", "Upload-Metadata": "filename a2V5", **tus}
+    response, _ = await guard.call("POST", "/v1/uploads", **fields)
+    upload = response.headers["Location"]
+
+    response, _ = await guard.call("POST", upload, **tus, X_HTTP_Method_Override="DELETE")
+
+    assert response.status == 204
+    assert await told(guard) == [
+        ("upload.cancel", upload.rpartition("/")[2], 204),
+        ("upload.begin", "key", 201),
+    ]

@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 
 from penstock.errors import BadRequest, TooManyAttempts
-from penstock.server.dashboard.guessing import Guessing
-from penstock.server.dashboard.password import password_of
+from penstock.server.access.guessing import Guessing
+from penstock.server.access.password import password_of
 from penstock.settings import Settings
 from tests.conftest import StartServer
 from tests.server.conftest import Api, StartApi
@@ -143,7 +143,7 @@ def test_an_empty_file_is_no_password(tmp_path: Path) -> None:
 
 _MAKE = """
 import sys
-from penstock.server.dashboard.password import password_of
+from penstock.server.access.password import password_of
 from penstock.settings import Settings
 from pathlib import Path
 settings = Settings(data=Path(sys.argv[1]))
@@ -225,7 +225,7 @@ def slept(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[float]:
         waits.append(seconds)
         clock.now += seconds
 
-    monkeypatch.setattr("penstock.server.dashboard.guessing.asyncio.sleep", sleep)
+    monkeypatch.setattr("penstock.server.access.guessing.asyncio.sleep", sleep)
     return waits
 
 

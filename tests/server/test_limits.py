@@ -234,3 +234,12 @@ async def test_bytes_go_steadily_not_in_bursts(slow: As) -> None:
 
     # Two seconds' worth; were it sent at once, the wait would come behind it.
     assert times[-1] - times[0] >= 1
+
+
+async def test_who_may_hardly_ever_ask_is_told_a_number_all_the_same(api: Api) -> None:
+    once = await with_token(api, request_rate=1e-320)
+
+    assert await once.status("GET", "/v1/files") == 200
+    response, _ = await once.call("GET", "/v1/files")
+
+    assert (response.status, response.headers["Retry-After"]) == (429, "86400")

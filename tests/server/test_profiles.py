@@ -62,6 +62,12 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu_profile, "_py_spy", lambda: program)
 
 
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what is written meanwhile: others on this machine may make profiles too."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
 def needs(module: str) -> None:
     program = Path(sysconfig.get_path("scripts")) / module
     if not program.exists():

@@ -1,6 +1,7 @@
 """Links to fetch something by, made and used as people and programs do."""
 
 import asyncio
+import logging
 import re
 import time
 from pathlib import Path
@@ -358,6 +359,18 @@ async def test_the_pages_form_sets_a_cookie_for_this_link_only(api: Api) -> None
     assert await status(api, file_of(other), Cookie=proof) == 401
 
 
+async def test_where_the_public_url_is_https_the_cookie_goes_no_other_way(
+    start_api: StartApi,
+) -> None:
+    api = await start_api(public_url="https://files.example.com")
+    await api.put("a.bin", DATA)
+    made = await share(api, keys=["a.bin"], password="pw")
+
+    _, cookie = await _told(api, page_of(made), "pw")
+
+    assert "Secure" in cookie
+
+
 async def _told(api: Api, path: str, password: str) -> tuple[int, str]:
     async with api.session.post(
         path, data={"password": password}, allow_redirects=False
@@ -421,15 +434,17 @@ async def test_a_browser_is_shown_a_page_where_a_link_has_ended(api: Api) -> Non
     assert b"<h1>This link has ended</h1>" in body
 
 
-async def test_links_are_not_in_the_log(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_links_are_not_in_the_log(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "penstock")
     await api.put("a.bin", b"x")
     made = await share(api, keys=["a.bin"])
-    signature = urlsplit(made["url"]).path.partition(".")[2]
+    path, _, signature = urlsplit(made["url"]).path.partition(".")
 
     await api.get(file_of(made))
 
-    told = capsys.readouterr()
-    assert signature not in told.out + told.err
+    told = [str(vars(record)) for record in caplog.records]
+    assert any(f"{path}/file" in line for line in told)
+    assert not any(signature in line for line in told)
 
 
 async def test_shares_are_listed_page_by_page(api: Api) -> None:

@@ -5,10 +5,12 @@ import json
 import re
 import zipfile
 from io import BytesIO
+from secrets import token_hex
 from typing import Any
 
 import aiohttp
 import pytest
+from psycopg import AsyncConnection
 
 from tests.s3.conftest import prefix, s3_server
 from tests.s3.servers import S3Server
@@ -336,6 +338,19 @@ async def test_an_unknown_job_is_not_found(memory: Api) -> None:
     response, body = await memory.call("GET", "/job/docs-small")
 
     assert (response.status, json.loads(body)) == (404, {"error": "Job not found"})
+
+
+async def test_what_can_be_no_id_is_no_job(start_api: StartApi, postgres: str) -> None:
+    name = f"d{token_hex(8)}"
+    async with await AsyncConnection.connect(
+        postgres.replace("+psycopg", ""), autocommit=True
+    ) as connection:
+        await connection.execute(f"CREATE DATABASE {name}".encode())
+    api = await start_api(catalog=f"{postgres.rpartition('/')[0]}/{name}")
+
+    response, _ = await api.call("GET", "/job/a%00b")
+
+    assert response.status == 404
 
 
 async def test_a_job_without_an_id_is_refused(memory: Api) -> None:

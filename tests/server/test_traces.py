@@ -5,6 +5,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -93,6 +94,36 @@ def selection(source: Source) -> bytes:
     ).encode()
 
 
+async def test_a_link_is_in_no_span(start_server: StartServer, spans: Collector) -> None:
+    server = start_server(traces=spans.url)
+    await call(server, "PUT", "/v1/files/a", b"1")
+    share = Request(f"{server.url}/v1/shares", b'{"keys": ["a"]}', JSON)
+
+    def made() -> str:
+        with urlopen(share, timeout=30) as answer:
+            return str(json.load(answer)["url"])
+
+    link = (await asyncio.to_thread(made)).rpartition("/")[2]
+    await call(server, "GET", f"/s/{link}/file")
+    await asyncio.to_thread(server.stop)
+
+    (span,) = spans.named("GET /s/{link}/file")
+    assert facts(span)["url.path"] == f"/s/{link.partition('.')[0]}/file"
+    assert all(link.partition(".")[2] not in str(span) for span in spans.spans)
+
+
+async def test_a_link_that_is_as_good_as_a_token_is_not_told(
+    start_server: StartServer, spans: Collector
+) -> None:
+    server = start_server(traces=spans.url)
+
+    with pytest.raises(HTTPError):
+        await call(server, "GET", "/s/abcdefghijklmnop.signature-of-the-link/file")
+    await asyncio.to_thread(server.stop)
+
+    assert [facts(span)["url.path"] for span in spans.spans] == ["/s/abcdefghijklmnop/file"]
+
+
 async def test_a_share_of_nothing_sends_nothing_but_what_others_want(
     start_server: StartServer, spans: Collector
 ) -> None:
@@ -106,11 +137,17 @@ async def test_a_share_of_nothing_sends_nothing_but_what_others_want(
 
 
 async def test_a_collector_that_is_away_harms_nobody(start_server: StartServer) -> None:
-    server = start_server(traces="http://127.0.0.1:9/v1/traces")
+    server = start_server(traces="http://127.0.0.1:9/v1/traces", log_format="json")
 
+    def warnings() -> list[object]:
+        return [line["event"] for line in lines(server) if line["level"] != "info"]
+
+    await call(server, "PUT", "/v1/files/a", b"1")
+    assert await eventually(lambda: bool(warnings()), 30)
     await call(server, "PUT", "/v1/files/a", b"1")
 
     assert await asyncio.to_thread(server.stop) == 0
+    assert warnings() == ["traces are not taken"]
 
 
 async def test_spans_come_without_waiting_for_the_end(

@@ -12,7 +12,7 @@ from penstock.access.audit import Audit
 from penstock.access.grant import Grant
 from penstock.access.recent import Recent
 from penstock.access.sessions import Sessions
-from penstock.access.tokens import MARK, Token, Tokens, digest_of
+from penstock.access.tokens import MARK, Tokens, digest_of
 from penstock.catalog.access import KeyBook, TokenBook
 
 _UPKEEP = 3600.0
@@ -106,10 +106,6 @@ class Access:
         if grant is not None:
             self._used[grant.actor] = time.time()
         return grant
-
-    async def log_in(self, token: Token) -> tuple[str, float]:
-        """As :meth:`Sessions.begin`."""
-        return await self.sessions.begin(token)
 
     async def log_out(self, text: str, mark: bytes) -> None:
         """End a login, here at once and in other processes within two seconds."""

@@ -40,6 +40,7 @@ class Audit:
         self._lost = 0
         self._refused: OrderedDict[str, tuple[AuditRow, int]] = OrderedDict()
         self._window = 0.0
+        self._writing = asyncio.Lock()
 
     @property
     def is_on(self) -> bool:
@@ -142,7 +143,11 @@ class Audit:
             self._lost += 1
 
     async def flush(self) -> None:
-        """Write what waits."""
+        """Write what waits, and wait for what is being written."""
+        async with self._writing:
+            await self._write()
+
+    async def _write(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
             try:

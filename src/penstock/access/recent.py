@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from penstock.access.grant import Grant
+from penstock.access.patience import in_time
 
 _AGE = 2.0
 """Seconds after which it is looked up again: so long another process may not know of a change."""
@@ -33,7 +34,10 @@ class Recent:
         return True, grant
 
     async def find(self, digest: bytes, find: Find) -> Grant | None:
-        """What is known, or what ``find`` finds: once for all who ask meanwhile."""
+        """What is known, or what ``find`` finds: once for all who ask meanwhile.
+
+        :raises ServerUnavailable: it does not find anything in time.
+        """
         is_known, grant = self.get(digest)
         if is_known:
             return grant
@@ -48,7 +52,8 @@ class Recent:
         mine = asyncio.current_task()
         try:
             until = self._clock() + _AGE
-            grant = await find()
+            async with in_time():
+                grant = await find()
             # Not if all was forgotten meanwhile: it may have been read before the change.
             if self._finding.get(digest) is mine:
                 self._known[digest] = grant, until

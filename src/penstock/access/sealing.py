@@ -7,7 +7,7 @@ import os
 import unicodedata
 from collections import OrderedDict
 
-from penstock.threads import in_thread
+from penstock.threads import in_thread, to_the_end
 
 _SALT = 16
 _N = 2**14
@@ -23,6 +23,11 @@ def _octets(password: str) -> bytes:
 
 def _scrypt(password: bytes, salt: bytes) -> bytes:
     return hashlib.scrypt(password, salt=salt, n=_N, r=8, p=1, dklen=32)
+
+
+async def _sealed(password: bytes, salt: bytes) -> bytes:
+    """Who leaves keeps his slot until the thread is done, or leaving would make more of them."""
+    return await to_the_end(in_thread(_scrypt, password, salt))
 
 
 class Seals:
@@ -41,7 +46,7 @@ class Seals:
         """What to keep of a password."""
         salt = os.urandom(_SALT)
         async with self._slots:
-            return salt + await in_thread(_scrypt, _octets(password), salt)
+            return salt + await _sealed(_octets(password), salt)
 
     async def opens(self, sealed: bytes, password: str) -> bool:
         """Whether it is the password."""
@@ -52,7 +57,7 @@ class Seals:
             return True
         salt, digest = sealed[:_SALT], sealed[_SALT:]
         async with self._slots:
-            found = await in_thread(_scrypt, octets, salt)
+            found = await _sealed(octets, salt)
         if not hmac.compare_digest(found, digest):
             return False
         self._right[known] = None

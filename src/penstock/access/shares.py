@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 from penstock.access.grant import Grant, Scope
+from penstock.access.patience import in_time
 from penstock.access.sealing import Seals
 from penstock.catalog.access.shares import ShareRow, SqlShares
 from penstock.errors import Forbidden, NotFound, ShareGone, TooLarge
@@ -94,6 +95,7 @@ class Shares:
 
         :raises NotFound: there was never such a link.
         :raises ShareGone: it has expired, or was removed.
+        :raises ServerUnavailable: the catalog does not answer.
         """
         match = _LINK.fullmatch(link)
         if match is None:
@@ -101,7 +103,8 @@ class Shares:
         identity, signature = match.groups()
         if not hmac.compare_digest(signature, await self._signed("share", identity.encode())):
             raise _unknown()
-        share = await self._catalog.get(identity)
+        async with in_time():
+            share = await self._catalog.get(identity)
         if share is None:
             raise ShareGone("this link has expired or was removed; ask for a new one")
         return share
@@ -118,7 +121,9 @@ class Shares:
 
     async def is_proof(self, share: Share, text: str) -> bool:
         """Whether it is the proof of a share that has a password."""
-        return hmac.compare_digest(text.encode(), (await self.proof(share)).encode())
+        # Octets that are no UTF-8 come as halves of surrogate pairs.
+        given = text.encode(errors="surrogatepass")
+        return hmac.compare_digest(given, (await self.proof(share)).encode())
 
     async def bearer(self, share: Share) -> str:
         """The token that files are put with, for who may do so."""

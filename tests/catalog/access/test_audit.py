@@ -1,7 +1,5 @@
 """The audit log in the catalog, on each kind of database."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from sqlalchemy import Engine
 
@@ -11,13 +9,6 @@ from penstock.catalog.access import AuditBook, AuditRow, KeyBook
 
 def line(action: str, time: float = 0.0, actor: str = "login") -> AuditRow:
     return AuditRow(0, time, actor, "", action, "a.txt", 200, "192.0.2.1", "id")
-
-
-@pytest.fixture
-async def commits(engine: Engine) -> AsyncIterator[GroupCommit]:
-    opened = GroupCommit(engine)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

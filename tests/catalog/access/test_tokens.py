@@ -1,7 +1,7 @@
 """Tokens in the catalog, on each kind of database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,13 +17,6 @@ def row(identity: str, **other: Any) -> TokenRow:
         identity, b"digest", "a name", "admin", "", 1000.0, None, None, None, None, "me"
     )
     return made._replace(**other)
-
-
-@pytest.fixture
-async def commits(engine: Engine) -> AsyncIterator[GroupCommit]:
-    opened = GroupCommit(engine)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ async def open_catalog(engine: Engine) -> AsyncIterator[OpenCatalog]:
             Nodes(own, commits, 30.0),
             Removals(own, commits),
             Copies(own, commits),
-            Duties(commits),
+            Duties(own, commits),
         )
         opened.append(catalog)
         return catalog

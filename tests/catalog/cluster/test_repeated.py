@@ -43,7 +43,7 @@ async def forgetful(engine: Engine) -> AsyncIterator[Catalog]:
         Nodes(engine, commits, 30.0),
         Removals(engine, commits),
         Copies(engine, commits),
-        Duties(commits),
+        Duties(engine, commits),
     )
     await commits.close()
 

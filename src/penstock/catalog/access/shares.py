@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from penstock.catalog.clock import NOW
 from penstock.catalog.commits import GroupCommit
+from penstock.catalog.ids import may_be_id
 from penstock.catalog.schema import shares, tokens
 from penstock.threads import in_thread
 
@@ -109,6 +110,8 @@ class SqlShares:
 
     async def remove(self, identity: str, maker: str | None) -> bool:
         """End a share, if ``maker`` made it (``None``: whoever did); whether there was one."""
+        if not may_be_id(identity):
+            return False
         query = delete(shares).where(shares.c.id == identity)
         if maker is not None:
             query = query.where(shares.c.maker == maker)

@@ -1,11 +1,12 @@
 """Work on the cluster that one process does at a time, under a lease."""
 
-from sqlalchemy import Connection, Update, or_, update
+from sqlalchemy import Connection, Engine, Update, or_, select, update
 
 from penstock.catalog.clock import NOW
 from penstock.catalog.commits import GroupCommit
 from penstock.catalog.inserting import inserting
 from penstock.catalog.schema import cluster_duties as duties
+from penstock.threads import in_thread
 
 _LONG_OVER = 0.0
 
@@ -13,7 +14,8 @@ _LONG_OVER = 0.0
 class Duties:
     """The table of duties; leases are seconds by the database's clock."""
 
-    def __init__(self, commits: GroupCommit) -> None:
+    def __init__(self, engine: Engine, commits: GroupCommit) -> None:
+        self._engine = engine
         self._commits = commits
 
     async def take(self, name: str, holder: str, lease: float) -> str | None:
@@ -40,6 +42,16 @@ class Duties:
         return await self._commits.run(
             lambda connection: connection.execute(saved).rowcount == 1,
         )
+
+    async def state(self, name: str) -> str:
+        """What was saved last, by whomever; an empty text if nothing ever was."""
+
+        def read() -> str:
+            with self._engine.connect() as connection:
+                query = select(duties.c.state).where(duties.c.name == name)
+                return connection.scalar(query) or ""
+
+        return await in_thread(read)
 
     async def release(self, name: str, holder: str) -> None:
         """Let anybody else take it at once; what was saved stays."""

@@ -6,6 +6,8 @@ from aiohttp import web
 
 SUBJECT = web.RequestKey("subject", str)
 """What a request does something to, such as a key; a handler notes it if the path does not say."""
+METHOD = web.RequestKey("method", str)
+"""The method that a request is handled as, if that is another one than it has."""
 
 _CHANGES: Final = {
     ("PUT", "/v1/files/{key}"): "file.put",
@@ -63,7 +65,7 @@ def action_of(request: web.Request, response: web.StreamResponse | None) -> str 
     resource = request.match_info.route.resource
     if resource is None:
         return None
-    route = request.method, resource.canonical
+    route = request.get(METHOD, request.method), resource.canonical
     action = _CHANGES.get(route)
     if action is None and response is not None and _has_first_byte(response):
         action = _DOWNLOADS.get(route)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from penstock.errors import LoginNeeded
+
 COOKIE = "penstock_session"
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="Penstock"'}
@@ -39,6 +41,11 @@ def basic_of(field: str) -> Basic | None:
         return Basic(base64.b64decode(token.strip(), validate=True).decode())
     except ValueError:
         return None
+
+
+def not_known() -> LoginNeeded:
+    """The token or the password is wrong; which of it, and why, is not told."""
+    return LoginNeeded("this token or password is not known, or has expired", headers=CHALLENGE)
 
 
 def session_of(request: web.Request) -> str:

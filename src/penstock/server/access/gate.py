@@ -9,7 +9,13 @@ from penstock.access.shares import BEARER as SHARE
 from penstock.errors import Forbidden, LoginNeeded
 from penstock.server import pages
 from penstock.server.access.auditing import audit_end, audit_refusal
-from penstock.server.access.credentials import CHALLENGE, basic_of, bearer_of, session_of
+from penstock.server.access.credentials import (
+    CHALLENGE,
+    basic_of,
+    bearer_of,
+    not_known,
+    session_of,
+)
 from penstock.server.access.granted import GRANT
 from penstock.server.access.limits import limit
 from penstock.server.access.needs import Needs, needs_of
@@ -94,7 +100,7 @@ async def asker(request: web.Request, access: Access) -> Grant | None:
     grant = await _authorised(request, access, field)
     if grant is None:
         audit_refusal(request, "login.failed", LoginNeeded.status)
-        raise LoginNeeded("this token or password is not known, or has expired", headers=CHALLENGE)
+        raise not_known()
     return grant
 
 
@@ -131,7 +137,7 @@ def _refused(
         request,
         "login.html",
         error.status,
-        problem=f"{error.detail[0].upper()}{error.detail[1:]}." if shown else "",
+        problem=pages.sentence(error.detail) if shown else "",
         next=request.rel_url.raw_path_qs,
     )
     response.headers["Cache-Control"] = "no-store"

@@ -19,6 +19,8 @@ from penstock.server.pacing import PACE, Pace
 
 _MOST: Final = 10_000
 """Tokens that are remembered, those used last: forgetting one lets it burst anew."""
+_LONGEST: Final = 86_400.0
+"""Seconds that anybody is told to wait."""
 
 
 class _Limited:
@@ -63,7 +65,7 @@ class Limits:
                 raise TooManyRequests(
                     f"this token is good for {grant.request_rate:g} requests per second; wait "
                     "as long as Retry-After says",
-                    retry_after=max(1, math.ceil(missing)),
+                    retry_after=max(1, math.ceil(min(missing, _LONGEST))),
                 )
             limited.requests.delay(now, 1)
         return limited.pace

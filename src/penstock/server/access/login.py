@@ -10,18 +10,18 @@ from penstock.access.sessions import operator_grant
 from penstock.errors import BadRequest, LoginNeeded, TooManyAttempts, UnsupportedMediaType
 from penstock.server import pages
 from penstock.server.access.auditing import audit, audit_refusal
-from penstock.server.access.credentials import CHALLENGE, COOKIE, session_of
+from penstock.server.access.credentials import CHALLENGE, COOKIE, not_known, session_of
 from penstock.server.access.granted import grant_of
 from penstock.server.access.operator import OPERATOR
+from penstock.server.public import is_secure
 from penstock.server.receiving import small_body
 from penstock.server.services import services_of
-from penstock.server.urls import origin_of, time_json
+from penstock.server.urls import time_json
 
 _MOST_BODY = 16 << 10
 _FORM = "application/x-www-form-urlencoded"
 _NO_STORE = {"Cache-Control": "no-store"}
 _HOME = "/"
-_WRONG = "this token or password is not known, or has expired"
 _CONTROLS = frozenset(map(chr, range(0x20))) | {"\x7f"}
 
 
@@ -93,11 +93,11 @@ async def _begun(request: web.Request, access: Access, secret: str) -> tuple[str
     if access.is_token(pasted):
         token = await access.tokens.find(pasted)
         if token is None:
-            raise LoginNeeded(_WRONG, headers=CHALLENGE)
+            raise not_known()
         return *await access.sessions.begin(token), token.grant
     operator = request.app[OPERATOR]
     if not secret or not await operator.knows(f"{operator.user}:{secret}", request.remote or ""):
-        raise LoginNeeded(_WRONG, headers=CHALLENGE)
+        raise not_known()
     begun = await access.sessions.begin_operator(operator.mark)
     return *begun, operator_grant(operator.user)
 
@@ -112,7 +112,7 @@ def _again(
     """A browser is shown the form again; others are told what is wrong."""
     if "text/html" not in request.headers.get("Accept", ""):
         raise error
-    return _page(request, error.status, f"{error.detail[0].upper()}{error.detail[1:]}.", onward)
+    return _page(request, error.status, pages.sentence(error.detail), onward)
 
 
 def _page(request: web.Request, status: int, problem: str, onward: str) -> web.StreamResponse:
@@ -168,14 +168,12 @@ def _set_cookie(
     request: web.Request, response: web.StreamResponse, text: str, expires: float
 ) -> None:
     """No script sees it, and no other site's page can have it sent (RFC 6265bis §5.6)."""
-    public = services_of(request).settings.public_url
-    is_secure = (public or origin_of(request)).lower().startswith("https:")
     response.set_cookie(
         COOKIE,
         text,
         max_age=max(1, int(expires - time.time())),
         path="/",
-        secure=is_secure,
+        secure=is_secure(request),
         httponly=True,
         samesite="Strict",
     )

@@ -8,10 +8,10 @@ from hashlib import sha256
 from aiohttp import web
 
 from penstock.errors import BadRequest, LoginNeeded
+from penstock.logs import note
 from penstock.server.access.credentials import basic_of
-from penstock.server.dashboard.guessing import Guessing
-from penstock.server.dashboard.password import password_of
-from penstock.server.logs import note
+from penstock.server.access.guessing import Guessing
+from penstock.server.access.password import password_of
 from penstock.server.services import SERVICES
 from penstock.threads import in_thread
 

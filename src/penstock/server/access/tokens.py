@@ -7,10 +7,10 @@ from aiohttp import web
 
 from penstock.access import Scope
 from penstock.access.tokens import Token, Wish
-from penstock.errors import BadRequest, UnsupportedMediaType
+from penstock.errors import BadRequest
 from penstock.server.access.auditing import audit
 from penstock.server.access.granted import grant_of
-from penstock.server.receiving import small_body
+from penstock.server.json_body import json_body
 from penstock.server.services import services_of
 from penstock.server.urls import rfc3339, time_json
 
@@ -72,10 +72,8 @@ def _told(token: Token) -> str:
 
 
 async def _document(request: web.Request) -> dict[str, Any]:
-    if request.content_type != "application/json":
-        raise UnsupportedMediaType("send JSON with Content-Type: application/json")
     try:
-        document = json.loads(await small_body(request, _MOST_BODY))
+        document = json.loads(await json_body(request, _MOST_BODY, "what is wanted"))
     except (ValueError, RecursionError):
         raise BadRequest("the body is not JSON") from None
     if not isinstance(document, dict):

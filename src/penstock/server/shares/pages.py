@@ -1,5 +1,7 @@
 """``/s/{link}``: what somebody sees who was sent a link."""
 
+import json
+import re
 import shlex
 from urllib.parse import parse_qs
 
@@ -33,6 +35,7 @@ _HEADERS = {
 # Without a referrer browsers do not say either that their form comes from this site.
 _FORM_HEADERS = _HEADERS | {"Referrer-Policy": "same-origin"}
 _HIDDEN = "hidden"
+_LEADING = re.compile(r"\A[.\-\s]+")
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -115,18 +118,19 @@ async def get_info(request: web.Request) -> web.StreamResponse:
 
 async def _given(request: web.Request) -> str:
     """The password that a form, or a JSON object, has."""
-    if request.content_type == "application/json":
-        try:
-            document = await request.json()
-        except ValueError:
-            document = None
-        password = document.get("password") if isinstance(document, dict) else None
-        return password if isinstance(password, str) else ""
-    if request.content_type != "application/x-www-form-urlencoded":
+    is_json = request.content_type == "application/json"
+    if not is_json and request.content_type != "application/x-www-form-urlencoded":
         raise UnsupportedMediaType("send the password as a form, or as application/json")
-    form = await small_body(request, _MOST_FORM)
-    fields = parse_qs(form.decode(errors="replace"), keep_blank_values=True)
-    return fields.get("password", [""])[0]
+    body = await small_body(request, _MOST_FORM)
+    if not is_json:
+        fields = parse_qs(body.decode(errors="replace"), keep_blank_values=True)
+        return fields.get("password", [""])[0]
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    password = document.get("password") if isinstance(document, dict) else None
+    return password if isinstance(password, str) else ""
 
 
 async def _page(request: web.Request, share: Share) -> web.Response:
@@ -179,7 +183,9 @@ def _ending(share: Share) -> dict[str, str]:
 def _command(url: str, share: Share) -> str:
     """What fetches it on a terminal, and goes on when it is called again."""
     login = "-u share " if share.password is not None else ""
-    return f"curl -f {login}-C - -o {shlex.quote(share.title)} {shlex.quote(url)}"
+    # Who made the link chose the title, but not where on a stranger's disk the file goes.
+    name = _LEADING.sub("", share.title.replace("/", "_")) or "download"
+    return f"curl -f {login}-C - -o {shlex.quote(name)} {shlex.quote(url)}"
 
 
 def _password_page(request: web.Request, share: Share, problem: str = "") -> web.Response:
@@ -196,7 +202,7 @@ def _gone_page(request: web.Request, error: PenstockError) -> web.Response:
     headings = {404: "There is nothing here", 410: "This link has ended", 429: "Please wait"}
     texts = {
         "heading": headings.get(error.status, "This cannot be shown"),
-        "detail": error.detail[:1].upper() + error.detail[1:] + ".",
+        "detail": pages.sentence(error.detail),
     }
     response = _answer(request, "share-gone.html", error.status, texts)
     if (retry_after := error.extra.get("retry_after")) is not None:

@@ -6,11 +6,11 @@ from aiohttp import web
 
 from penstock.access import Grant, Scope
 from penstock.archives import Selection
-from penstock.errors import BadRequest, Forbidden, UnsupportedMediaType
+from penstock.errors import BadRequest, Forbidden
 from penstock.server.access.auditing import audit
 from penstock.server.access.granted import grant_of
+from penstock.server.json_body import json_body
 from penstock.server.listing import limit_of
-from penstock.server.receiving import small_body
 from penstock.server.services import services_of
 from penstock.server.shares.selecting import is_file
 from penstock.server.shares.share_json import share_json
@@ -24,10 +24,8 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 async def make_share(request: web.Request) -> web.Response:
     """``POST /v1/shares``: a link to fetch files by, or to put some."""
-    if request.content_type != "application/json":
-        raise UnsupportedMediaType("send what is to be shared as application/json")
     services, grant = services_of(request), grant_of(request)
-    body = await small_body(request, _MOST_BODY)
+    body = await json_body(request, _MOST_BODY, "what is to be shared")
     wish = Wish.from_json(body, services.settings.share_expiry)
     _check(grant, wish)
     title = wish.title or f"Files for {_name(wish.prefix) or 'us'}"

@@ -4,9 +4,10 @@ from aiohttp import web
 
 from penstock.access.shares import Share, folder_of
 from penstock.archives import Selection
+from penstock.server.public import public_url
 from penstock.server.services import services_of
 from penstock.server.shares.wish import UPLOAD
-from penstock.server.urls import origin_of, rfc3339, time_json
+from penstock.server.urls import rfc3339, time_json
 
 
 def path_of(link: str) -> str:
@@ -16,9 +17,7 @@ def path_of(link: str) -> str:
 
 async def url_of(request: web.Request, share: Share) -> str:
     """The whole URL of a share, for people elsewhere."""
-    services = services_of(request)
-    base = services.settings.public_url.rstrip("/") or origin_of(request)
-    return base + path_of(await services.shares.link(share))
+    return public_url(request) + path_of(await services_of(request).shares.link(share))
 
 
 async def share_json(request: web.Request, share: Share) -> dict[str, object]:

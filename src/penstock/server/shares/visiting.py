@@ -1,19 +1,23 @@
 """Who comes with a link: which share it is, and whether the password was told."""
 
 import logging
+from collections import Counter
 
 from aiohttp import web
 
 from penstock.access.shares import Share
-from penstock.errors import LoginNeeded
+from penstock.errors import LoginNeeded, TooManyAttempts
+from penstock.logs import note
 from penstock.server.access.credentials import basic_of
-from penstock.server.dashboard.guessing import Guessing
-from penstock.server.logs import note
+from penstock.server.access.guessing import Guessing
+from penstock.server.public import is_secure
 from penstock.server.services import services_of
 from penstock.server.shares.share_json import path_of
-from penstock.server.urls import origin_of
 
 COOKIE = "penstock_share"
+_MOST_AT_ONCE = 32
+"""Tries for one share that are looked at together: a browser or a program with several connections
+sends the password with each, but nobody may try a thousand before the first is found wrong."""
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="Share", charset="UTF-8"'}
 
 
@@ -23,6 +27,7 @@ class Doors:
     def __init__(self) -> None:
         self._of_address = Guessing()
         self._of_share = Guessing()
+        self._under_way: Counter[str] = Counter()
 
     async def try_password(self, request: web.Request, share: Share, password: str) -> bool:
         """Whether it is the password of the share.
@@ -32,7 +37,7 @@ class Doors:
         address = request.remote or ""
         await self._of_address.wait(address)
         await self._of_share.wait(share.id)
-        if await services_of(request).shares.is_right(share, password):
+        if await self._is_right(request, share, password):
             self._of_address.was_right(address)
             self._of_share.was_right(share.id)
             return True
@@ -40,6 +45,19 @@ class Doors:
         self._of_share.was_wrong(share.id)
         note("wrong password of a share", level=logging.WARNING, share=share.id, remote=address)
         return False
+
+    async def _is_right(self, request: web.Request, share: Share, password: str) -> bool:
+        if self._under_way[share.id] >= _MOST_AT_ONCE:
+            raise TooManyAttempts(
+                "too many passwords are tried for this link at once; try again", retry_after=1
+            )
+        self._under_way[share.id] += 1
+        try:
+            return await services_of(request).shares.is_right(share, password)
+        finally:
+            self._under_way[share.id] -= 1
+            if not self._under_way[share.id]:
+                del self._under_way[share.id]
 
 
 DOORS = web.AppKey("doors", Doors)
@@ -96,5 +114,5 @@ async def remember(request: web.Request, response: web.StreamResponse, share: Sh
         httponly=True,
         # Strict would ask again whoever follows the link out of a mail on the web.
         samesite="Lax",
-        secure=origin_of(request).startswith("https:"),
+        secure=is_secure(request),
     )

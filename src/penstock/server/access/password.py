@@ -1,4 +1,4 @@
-"""The password of the dashboard: as it is set, or one that is made once and kept in a file."""
+"""The password of the operator: as it is set, or one that is made once and kept in a file."""
 
 import os
 import secrets
