@@ -3,7 +3,9 @@
 import json
 import urllib.request
 from base64 import b64encode
+from http.cookies import SimpleCookie
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from playwright.async_api import Page
 
@@ -31,6 +33,23 @@ def as_operator(url: str, method: str, path: str, document: object = None) -> by
     with urllib.request.urlopen(request, timeout=60) as response:
         body: bytes = response.read()
         return body
+
+
+def logged_in(url: str, secret: str = PASSWORD) -> dict[str, Any]:
+    """What a browser keeps of a login, for the tests that are not about logging in. Blocks."""
+    host = urlsplit(url).hostname
+    login = urllib.request.Request(f"{url}/login", urlencode({"secret": secret}).encode())
+    with urllib.request.build_opener(_Stay).open(login, timeout=60) as response:
+        morsel = SimpleCookie(response.headers["Set-Cookie"])["penstock_session"]
+    cookie = {"name": morsel.key, "value": morsel.value, "domain": host, "path": "/"}
+    return {"cookies": [cookie | {"httpOnly": True, "sameSite": "Strict"}], "origins": []}
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Takes the answer to a login for what it is, and does not go where it leads."""
+
+    def http_error_303(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        return fp
 
 
 async def log_in(page: Page, url: str, secret: str = PASSWORD, path: str = "/") -> None:

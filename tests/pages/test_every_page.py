@@ -2,17 +2,17 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Expect, Page
 
 from tests.eventually import eventually
-from tests.pages.entering import GUARDED, as_operator, log_in
+from tests.pages.entering import GUARDED, as_operator, logged_in
 from tests.pages.visiting import OpenVisit, Visit
 from tests.serving import RunningNode, RunningServer
 
@@ -21,8 +21,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 Scheme = Literal["light", "dark"]
 
 SECRET = "only-for-the-nodes-of-these-tests"
-LOOKS: list[tuple[int, Scheme]] = [
-    (width, scheme) for width in (360, 1280) for scheme in ("light", "dark")
+LOOKS: list[tuple[int, Scheme, list[str] | None]] = [
+    (360, "dark", None),
+    (1280, "light", None),
+    (1280, "dark", ["color-contrast"]),  # the other rules do not go by colours
 ]
 OVER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 LONG_AGO = re.compile(r"([7-9]|\d\d) s ago")
@@ -80,17 +82,16 @@ def nodes(server: RunningServer) -> Iterator[list[RunningNode]]:
         node.kill()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def entered(visiting: OpenVisit, nodes: list[RunningNode]) -> AsyncIterator[OpenVisit]:
+@pytest.fixture(scope="module")
+def operator(server: RunningServer) -> dict[str, Any]:
+    """The login of the operator."""
+    return logged_in(server.url)
+
+
+@pytest.fixture
+def entered(visiting: OpenVisit, nodes: list[RunningNode], operator: dict[str, Any]) -> OpenVisit:
     """Opens tabs that are logged in as the operator."""
-
-    async def visit(**options: object) -> Visit:
-        opened = await visiting(**options)
-        await log_in(opened.page, opened.url, path="/streaming.html")
-        opened.complaints.clear()  # of the 401 that the login came with
-        return opened
-
-    yield visit
+    return partial(visiting, storage_state=operator)
 
 
 async def show(visit: Visit, path: str) -> Page:
@@ -106,10 +107,10 @@ async def test_axe_finds_nothing_wrong_and_nothing_sticks_out(entered: OpenVisit
 
     for path in OURS:
         page = await show(visit, path)
-        for width, scheme in LOOKS:
+        for width, scheme, rules in LOOKS:
             await page.set_viewport_size({"width": width, "height": 900})
             await page.emulate_media(color_scheme=scheme)
-            assert await visit.axe() == [], (path, width, scheme)
+            assert await visit.axe(rules=rules) == [], (path, width, scheme)
             assert await page.evaluate(OVER) == 0, (path, width)
 
     assert visit.complaints == []
@@ -242,6 +243,7 @@ async def test_a_node_that_dies_is_seen_and_can_be_removed(
 
 async def test_the_page_of_nodes_asks_nothing_while_nobody_looks(entered: OpenVisit) -> None:
     visit = await entered()
+    await visit.page.clock.install()
     page = await show(visit, "/nodes")
 
     await page.evaluate(
@@ -251,14 +253,22 @@ async def test_the_page_of_nodes_asks_nothing_while_nobody_looks(entered: OpenVi
             document.dispatchEvent(new Event("visibilitychange"));
         }"""
     )
-    await page.wait_for_timeout(500)  # an answer may be on its way
-    asked = [url for url in visit.requested if url.endswith("/v1/nodes")]
-    await page.wait_for_timeout(2500)
-    assert [url for url in visit.requested if url.endswith("/v1/nodes")] == asked
+    asked = await asked_so_far(visit)
+    await page.clock.run_for(60_000)
+    assert await asked_so_far(visit) == asked
 
     await page.evaluate(
         "() => { window.away = false; document.dispatchEvent(new Event('visibilitychange')); }"
     )
-    assert await eventually(
-        lambda: len([url for url in visit.requested if url.endswith("/v1/nodes")]) > len(asked)
-    )
+    assert await eventually(lambda: polls(visit) > asked, 30)
+
+
+def polls(visit: Visit) -> int:
+    return len([url for url in visit.requested if url.endswith("/v1/nodes")])
+
+
+async def asked_so_far(visit: Visit) -> int:
+    """How often the page has asked, once all that it asked before now is known here too."""
+    async with visit.page.expect_request("**/v1/server?last"):
+        await visit.page.evaluate("fetch('/v1/server?last').then(() => null)")
+    return polls(visit)

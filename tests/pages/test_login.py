@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Expect
 
 from tests.eventually import eventually
-from tests.pages.entering import GUARDED, as_operator, log_in, new_token
+from tests.pages.entering import GUARDED, as_operator, log_in, logged_in, new_token
 from tests.pages.line import Line
 from tests.pages.visiting import OpenVisit, made
 from tests.serving import RunningServer
@@ -35,6 +35,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         path.write_bytes(b"of the tests")
     yield running
     assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def operator(server: RunningServer) -> dict[str, Any]:
+    """The login of the operator."""
+    return logged_in(server.url)
 
 
 async def token(server: RunningServer, *scopes: str, **wish: Any) -> str:
@@ -154,11 +160,11 @@ async def test_who_only_looks_is_led_to_the_login(
 
 
 async def test_a_token_that_is_made_works_until_it_is_removed(
-    visiting: OpenVisit, server: RunningServer
+    visiting: OpenVisit, server: RunningServer, operator: dict[str, Any]
 ) -> None:
-    visit = await visiting()
+    visit = await visiting(storage_state=operator)
     page = visit.page
-    await log_in(page, server.url, path="/access")
+    await page.goto(f"{server.url}/access")
 
     await page.get_by_role("button", name="Make a token").click()
     dialog = page.get_by_role("dialog")
@@ -202,12 +208,14 @@ async def reached(server: RunningServer, token: str, key: str) -> int:
     return await asyncio.to_thread(ask)
 
 
-async def test_share_links_are_listed_and_ended(visiting: OpenVisit, server: RunningServer) -> None:
+async def test_share_links_are_listed_and_ended(
+    visiting: OpenVisit, server: RunningServer, operator: dict[str, Any]
+) -> None:
     wish = {"kind": "download", "keys": ["press/2026/release.txt"]}
     await asyncio.to_thread(as_operator, server.url, "POST", "/v1/shares", wish)
-    visit = await visiting()
+    visit = await visiting(storage_state=operator)
     page = visit.page
-    await log_in(page, server.url, path="/access")
+    await page.goto(f"{server.url}/access")
     await page.get_by_role("link", name="Share links").click()
     row = page.get_by_role("row").filter(has_text="release.txt")
     await expect(row).to_contain_text("0 downloads")
@@ -221,13 +229,13 @@ async def test_share_links_are_listed_and_ended(visiting: OpenVisit, server: Run
 
 
 async def test_the_audit_log_is_filtered_and_read_on(
-    visiting: OpenVisit, server: RunningServer
+    visiting: OpenVisit, server: RunningServer, operator: dict[str, Any]
 ) -> None:
     for number in range(55):
         await asyncio.to_thread(new_token, server.url, "read", name=f"audited {number}")
-    visit = await visiting()
+    visit = await visiting(storage_state=operator)
     page = visit.page
-    await log_in(page, server.url, path="/access")
+    await page.goto(f"{server.url}/access")
     await page.get_by_role("link", name="Audit log").click()
     rows = page.locator("#audit-list tbody tr")
     await expect(rows).to_have_count(50)

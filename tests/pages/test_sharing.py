@@ -159,6 +159,42 @@ async def test_files_are_asked_for_and_put(
     assert visit.content(f"{folder}film.bin") == bytes(3_000_000)
 
 
+async def test_an_empty_folder_can_be_asked_for_and_filled_on_a_desktop(
+    visit: Visit, visiting: OpenVisit, tmp_path: Path
+) -> None:
+    await visit.go("nobody-was-here/")
+    await visit.page.get_by_role("button", name="Ask for files").click()
+    link = await link_made(visit)
+    files = made(tmp_path, {"a.bin": b"1"})
+
+    other = await visiting(width=1280)
+    await other.page.goto(link)
+    panel = other.page.get_by_role("article")
+    before = await panel.bounding_box()
+    await other.add_files(files / "a.bin")
+    await other.uploaded(1)
+
+    assert before is not None
+    after = await panel.bounding_box()
+    assert after is not None
+    assert after["width"] == before["width"]
+    assert visit.complaints == other.complaints == []
+
+
+async def test_who_puts_files_asks_for_none(
+    visiting: OpenVisit, server: RunningServer, stored: Stored, tmp_path: Path
+) -> None:
+    folder = stored({"a.bin": b"there before"})
+    files = made(tmp_path, {"a.bin": b"a new one"})
+    other = await visiting()
+    await other.page.goto(share(server, kind="upload", prefix=folder))
+
+    await other.add_files(files / "a.bin")
+    await other.uploaded(1)
+
+    assert not [url for url in other.requested if "/v1/files/" in url]
+
+
 async def test_the_pages_need_no_more_room_than_a_phone_has(
     visiting: OpenVisit, server: RunningServer, stored: Stored
 ) -> None:

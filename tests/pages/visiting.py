@@ -97,12 +97,14 @@ class Visit:
             body: bytes = answer.read()
             return body
 
-    async def axe(self, exclude: str = "#none") -> list[str]:
-        """What axe finds wrong with the page as it is now."""
-        await self.page.evaluate(_AXE.read_text(encoding="utf-8"))
+    async def axe(self, exclude: str = "#none", rules: list[str] | None = None) -> list[str]:
+        """What axe finds wrong with the page as it is now; by these rules, or by all there are."""
+        if not await self.page.evaluate("'axe' in window"):
+            await self.page.evaluate(_AXE.read_text(encoding="utf-8"))
         found: dict[str, Any] = await self.page.evaluate(
-            "([exclude, tags]) => axe.run({exclude: [exclude]}, {runOnly: tags})",
-            [exclude, _AXE_RULES],
+            """([exclude, runOnly]) =>
+                axe.run({exclude: [exclude]}, {runOnly, resultTypes: ["violations"]})""",
+            [exclude, rules or _AXE_RULES],
         )
         return [
             f"{violation['id']}: {node['html']} {node['failureSummary']}"

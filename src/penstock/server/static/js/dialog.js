@@ -10,6 +10,20 @@ function summary(items) {
   return h("ul", { class: "dialog-list", tabindex: "0", "aria-label": "Concerned" }, rows);
 }
 
+/** A dialog with this content, which is shown at once and taken away when it is closed. */
+export function opened(attributes, content) {
+  const dialog = h("dialog", attributes, content);
+  document.body.append(dialog);
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.showModal();
+  return dialog;
+}
+
+/** Resolves to the value of the button that closed it, or `""`. */
+export function closed(dialog) {
+  return new Promise((resolve) => { dialog.addEventListener("close", () => resolve(dialog.returnValue)); });
+}
+
 /**
  * Ask; resolves to the `value` of the chosen button, or `""` when the question is put away.
  * `choices`: `[{value, label, style}]`, the first of which is focused.
@@ -17,8 +31,7 @@ function summary(items) {
 export function ask({ title, text, items = [], choices }) {
   const buttons = choices.map(({ value, label, style = "" }, index) =>
     h("button", { value, class: `button ${style}`, autofocus: index === 0 }, label));
-  const dialog = h(
-    "dialog",
+  const dialog = opened(
     { "aria-labelledby": "dialog-title", "aria-describedby": "dialog-text" },
     h(
       "form",
@@ -29,12 +42,5 @@ export function ask({ title, text, items = [], choices }) {
       h("div", { class: "dialog-actions" }, buttons),
     ),
   );
-  document.body.append(dialog);
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(dialog.returnValue);
-    });
-  });
+  return closed(dialog);
 }

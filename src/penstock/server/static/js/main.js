@@ -1,7 +1,6 @@
 // The page of files: joins the folder, the selection and the uploads.
 
-import { serverInfo } from "./api.js";
-import { byId, h, setText } from "./dom.js";
+import { byId, h } from "./dom.js";
 import { startBar } from "./files/bar.js";
 import { showHeading } from "./files/heading.js";
 import { Listing } from "./files/listing.js";
@@ -11,6 +10,7 @@ import { Table } from "./files/table.js";
 import { downloadZip } from "./files/zip.js";
 import { notify } from "./notices.js";
 import { currentPrefix, followRoute } from "./route.js";
+import { showServer } from "./server-name.js";
 import { loginUrl, onLoginEnded, stayWhile } from "./session.js";
 import { askForFiles, shareFiles } from "./shares/dialog.js";
 import { takeIn } from "./uploads/intake.js";
@@ -51,14 +51,6 @@ function followUploads() {
   });
 }
 
-async function showServer() {
-  try {
-    const { version, limits } = await serverInfo();
-    setText(byId("server-name"), `Penstock ${version}`);
-    queue.maxSize = limits?.max_body ?? null;
-  } catch { /* the listing already says so if the server is gone */ }
-}
-
 /** Uploads are not lost with the login: the page stays, and they go on after another one. */
 function keepUploads() {
   stayWhile(() => queue.busy || queue.counts.paused > 0);
@@ -75,13 +67,13 @@ startBar(listing, selection, {
   zipFolder: (event) => downloadZip({ prefix: listing.prefix, folders: [listing.prefix], keys: [] }, event.currentTarget),
   shareSelection: () => shareFiles({ prefix: listing.prefix, folders: selection.folders, keys: selection.keys }),
   shareFolder: () => shareFiles({ prefix: listing.prefix, folders: [listing.prefix], keys: [] }),
-  askForFiles: () => askForFiles(listing.prefix),
   remove,
 });
 startSources((found) => takeIn(queue, listing.prefix, found));
+byId("ask-files").addEventListener("click", () => askForFiles(listing.prefix));
 followUploads();
 keepUploads();
 followRoute((prefix) => show(prefix, { focus: true }));
 show(currentPrefix());
-showServer();
+showServer().then((server) => { queue.maxSize = server?.limits?.max_body ?? null; });
 recall(queue);

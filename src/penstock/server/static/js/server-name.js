@@ -3,8 +3,13 @@
 import { serverInfo } from "./api.js";
 import { byId, setText } from "./dom.js";
 
+/** Show them; answers all that the server says of itself, or `null`. */
 export async function showServer() {
   try {
-    setText(byId("server-name"), `Penstock ${(await serverInfo()).version}`);
-  } catch { /* the page itself already says so if the server is gone */ }
+    const server = await serverInfo();
+    setText(byId("server-name"), `Penstock ${server.version}`);
+    return server;
+  } catch {
+    return null; // the page itself already says so if the server is gone
+  }
 }

@@ -21,6 +21,7 @@ function show(name) {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }
+  byId("make-token").hidden = name !== "tokens";
   document.title = `${TITLES[name]} · Penstock`;
   lists[name].refresh();
 }

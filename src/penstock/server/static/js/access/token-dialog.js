@@ -1,7 +1,9 @@
 // The dialog that makes a token, and the one that shows its text, once.
 
 import { copyBy } from "../copy.js";
+import { closed, opened } from "../dialog.js";
 import { h, icon } from "../dom.js";
+import { answered, field, formEnd, numberIn } from "../form-dialog.js";
 import { plural } from "../format.js";
 import { addToken } from "./api.js";
 import { SCOPES } from "./words.js";
@@ -10,12 +12,6 @@ const DAY = 86400;
 const LIFETIMES = [["", "Never"], [DAY, "In a day"], [7 * DAY, "In 7 days"], [30 * DAY, "In 30 days"], [90 * DAY, "In 90 days"], [365 * DAY, "In a year"]];
 const SCOPES_TICKED = new Set(["read"]);
 const MEGABYTE = 1e6;
-
-function field(id, label, input, hint = null) {
-  if (hint) input.setAttribute("aria-describedby", `${id}-hint`);
-  input.id = id;
-  return h("div", { class: "field" }, h("label", { for: id }, label), input, hint && h("p", { class: "hint", id: `${id}-hint` }, hint));
-}
 
 function scopeOption(scope) {
   const input = h("input", { type: "checkbox", name: "scopes", value: scope, checked: SCOPES_TICKED.has(scope), "aria-describedby": `scope-${scope}` });
@@ -39,63 +35,31 @@ function form() {
       field("token-requests", "Requests / s", h("input", { type: "number", name: "request_rate", min: "0.1", step: "any", placeholder: "any" })),
       field("token-bytes", "MB / s", h("input", { type: "number", name: "byte_rate", min: "0.001", step: "any", placeholder: "any" })),
     ),
-    h("p", { class: "trouble", role: "alert" }),
-    h(
-      "div",
-      { class: "dialog-actions" },
-      h("button", { type: "button", class: "button", value: "cancel" }, "Cancel"),
-      h("button", { type: "submit", class: "button primary" }, icon("key"), "Make the token"),
-    ),
+    formEnd(icon("key"), "Make the token"),
   );
 }
 
-function wishOf({ elements }) {
+function wishOf(elements) {
   const prefix = elements.prefix.value.trim();
-  const number = (name) => (elements[name].value === "" ? null : Number(elements[name].value));
-  const bytes = number("byte_rate");
+  const bytes = numberIn(elements.byte_rate);
   return {
     name: elements.name.value.trim(),
     scopes: [...elements.scopes].filter(({ checked }) => checked).map(({ value }) => value),
     prefix: prefix && !prefix.endsWith("/") ? `${prefix}/` : prefix,
-    expires_in: number("expires_in"),
-    request_rate: number("request_rate"),
+    expires_in: numberIn(elements.expires_in),
+    request_rate: numberIn(elements.request_rate),
     byte_rate: bytes === null ? null : Math.round(bytes * MEGABYTE),
   };
-}
-
-function opened(attributes, content) {
-  const dialog = h("dialog", attributes, content);
-  document.body.append(dialog);
-  dialog.addEventListener("close", () => dialog.remove());
-  dialog.showModal();
-  return dialog;
 }
 
 /** Ask what it is to be good for; resolves to the token that was made, or `null`. */
 export function askForToken() {
   const asked = form();
   const dialog = opened({ "aria-labelledby": "token-title", class: "token-dialog" }, asked);
-  const trouble = asked.querySelector(".trouble");
-  const submit = asked.querySelector("[type=submit]");
-  asked.querySelector("[value=cancel]").addEventListener("click", () => dialog.close());
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(null));
-    asked.addEventListener("submit", async (event) => {
-      event.preventDefault();
-      if (submit.getAttribute("aria-busy")) return;
-      const wish = wishOf(asked);
-      trouble.textContent = wish.scopes.length ? "" : "Choose at least one thing that it is good for.";
-      if (!wish.scopes.length) return;
-      submit.setAttribute("aria-busy", "true");
-      try {
-        resolve(await addToken(wish));
-        dialog.close();
-      } catch (error) {
-        trouble.textContent = error.detail ?? error.message;
-      } finally {
-        submit.removeAttribute("aria-busy");
-      }
-    });
+  return answered(dialog, asked, (elements) => {
+    const wish = wishOf(elements);
+    if (!wish.scopes.length) throw new Error("Choose at least one thing that it is good for.");
+    return addToken(wish);
   });
 }
 
@@ -117,5 +81,5 @@ export function showToken({ name, token, scopes }) {
     ),
   );
   text.addEventListener("focus", () => text.select());
-  return new Promise((resolve) => { dialog.addEventListener("close", resolve); });
+  return closed(dialog);
 }

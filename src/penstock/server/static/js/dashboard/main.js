@@ -1,8 +1,8 @@
 // The page of jobs: joins the views, the lanes and the events.
 
 import { announce } from "../announce.js";
-import { serverInfo } from "../api.js";
-import { byId, setText } from "../dom.js";
+import { byId } from "../dom.js";
+import { showServer } from "../server-name.js";
 import { ALL_EVENTS, listLanes } from "./api.js";
 import { ArchiveForm } from "./archive-form.js";
 import { JobPage } from "./job-page.js";
@@ -66,12 +66,6 @@ function show(route, { focus = false } = {}) {
     window.scrollTo(0, 0);
   }
   shown = view;
-}
-
-async function showServer() {
-  try {
-    setText(byId("server-name"), `Penstock ${(await serverInfo()).version}`);
-  } catch { /* the list already says so if the server is gone */ }
 }
 
 live.addEventListener("change", () => {

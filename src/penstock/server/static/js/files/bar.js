@@ -24,7 +24,7 @@ function shown(listing) {
   return `${amount(listing.folders.length, listing.files.length)}${listing.next ? " shown, there are more" : ""}`;
 }
 
-/** Keep the bar in step; `actions`: `{zipSelection, zipFolder, shareSelection, shareFolder, askForFiles, remove}`. */
+/** Keep the bar in step; `actions`: `{zipSelection, zipFolder, shareSelection, shareFolder, remove}`. */
 export function startBar(listing, selection, actions) {
   const draw = () => {
     const selecting = selection.size > 0;
@@ -35,7 +35,6 @@ export function startBar(listing, selection, actions) {
     byId("bar").hidden = listing.state === "error" || (listing.state === "ready" && listing.empty);
     byId("zip-folder").hidden = selecting || !listing.prefix || listing.state !== "ready" || listing.empty;
     byId("share-folder").hidden = byId("zip-folder").hidden;
-    byId("ask-files").hidden = selecting || !listing.prefix || listing.state !== "ready" || !allows("write");
   };
   listing.addEventListener("change", draw);
   selection.addEventListener("change", draw);
@@ -43,7 +42,6 @@ export function startBar(listing, selection, actions) {
   byId("zip-folder").addEventListener("click", actions.zipFolder);
   byId("share-selection").addEventListener("click", actions.shareSelection);
   byId("share-folder").addEventListener("click", actions.shareFolder);
-  byId("ask-files").addEventListener("click", actions.askForFiles);
   byId("delete-selection").addEventListener("click", actions.remove);
   byId("clear-selection").addEventListener("click", () => {
     selection.clear();

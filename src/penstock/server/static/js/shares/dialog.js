@@ -2,7 +2,9 @@
 
 import { call } from "../api.js";
 import { copyBy } from "../copy.js";
+import { closed, opened } from "../dialog.js";
 import { h, icon } from "../dom.js";
+import { answered, field, formEnd, numberIn } from "../form-dialog.js";
 import { facts, moment, plural } from "../format.js";
 import { nameOf } from "../keys.js";
 
@@ -11,12 +13,6 @@ const DAY = 24 * HOUR;
 const LIFETIMES = [[HOUR, "In an hour"], [DAY, "In a day"], [7 * DAY, "In 7 days"], [30 * DAY, "In 30 days"], [365 * DAY, "In a year"], ["", "Never"]];
 const DEFAULT = 7 * DAY;
 const GIGABYTE = 1e9;
-
-function field(id, label, input, hint = null) {
-  if (hint) input.setAttribute("aria-describedby", `${id}-hint`);
-  input.id = id;
-  return h("div", { class: "field" }, h("label", { for: id }, label), input, hint && h("p", { class: "hint", id: `${id}-hint` }, hint));
-}
 
 function lifetime() {
   return h("select", { name: "expires_in", autofocus: true }, LIFETIMES.map(([value, label]) => h("option", { value, selected: value === DEFAULT }, label)));
@@ -36,46 +32,17 @@ function password() {
 }
 
 /** Ask with these fields; resolves to the share that `wishOf(elements)` became, or `null`. */
-function made({ title, text, fields, submit, wishOf }) {
-  const trouble = h("p", { class: "trouble", role: "alert" });
-  const button = h("button", { type: "submit", class: "button primary" }, icon("key"), submit);
-  const cancel = h("button", { type: "button", class: "button" }, "Cancel");
+function made({ title, text, fields, wishOf }) {
   const form = h(
     "form",
     { method: "dialog", class: "share-form" },
     h("h2", { id: "share-title" }, title),
     h("p", { id: "share-text" }, text),
     fields,
-    trouble,
-    h("div", { class: "dialog-actions" }, cancel, button),
+    formEnd(icon("link"), "Make the link"),
   );
   const dialog = opened({ "aria-labelledby": "share-title", "aria-describedby": "share-text" }, form);
-  cancel.addEventListener("click", () => dialog.close());
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(null));
-    form.addEventListener("submit", async (event) => {
-      event.preventDefault();
-      if (button.getAttribute("aria-busy")) return;
-      button.setAttribute("aria-busy", "true");
-      trouble.textContent = "";
-      try {
-        resolve(await post(wishOf(form.elements)));
-        dialog.close();
-      } catch (error) {
-        trouble.textContent = error.detail ?? error.message;
-      } finally {
-        button.removeAttribute("aria-busy");
-      }
-    });
-  });
-}
-
-function opened(attributes, content) {
-  const dialog = h("dialog", attributes, content);
-  document.body.append(dialog);
-  dialog.addEventListener("close", () => dialog.remove());
-  dialog.showModal();
-  return dialog;
+  return answered(dialog, form, (elements) => post(wishOf(elements)));
 }
 
 async function post(wish) {
@@ -83,12 +50,8 @@ async function post(wish) {
   return (await call("/v1/shares", { method: "POST", headers, body: JSON.stringify(wish) })).json();
 }
 
-function number(input) {
-  return input.value === "" ? null : Number(input.value);
-}
-
 function common({ expires_in: expires, password: secret, most }) {
-  return { expires_in: number(expires), most: number(most), password: secret.value || null };
+  return { expires_in: numberIn(expires), most: numberIn(most), password: secret.value || null };
 }
 
 function terms({ kind, expires, most, has_password: hasPassword }) {
@@ -117,7 +80,7 @@ function showLink(share) {
       h("div", { class: "dialog-actions" }, h("button", { class: "button" }, "Done")),
     ),
   );
-  return new Promise((resolve) => { dialog.addEventListener("close", resolve); });
+  return closed(dialog);
 }
 
 /** Make a link to fetch `keys` and `folders` (prefixes) of the folder `prefix` by. */
@@ -132,7 +95,6 @@ export async function shareFiles({ prefix, folders, keys }) {
       h("div", { class: "row" }, field("share-expires", "Expires", lifetime()), field("share-most", "Downloads", amount("most"))),
       password(),
     ],
-    submit: "Make the link",
     wishOf: (elements) => ({ kind: "download", keys, prefixes: folders, name, ...common(elements) }),
   });
   if (share) await showLink(share);
@@ -154,9 +116,8 @@ export async function askForFiles(prefix) {
       ),
       password(),
     ],
-    submit: "Make the link",
     wishOf: (elements) => {
-      const largest = number(elements.largest);
+      const largest = numberIn(elements.largest);
       return { kind: "upload", prefix, title: elements.title.value.trim() || null, most_bytes: largest === null ? null : Math.round(largest * GIGABYTE), ...common(elements) };
     },
   });

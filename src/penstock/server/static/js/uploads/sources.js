@@ -51,7 +51,7 @@ function startDrop(take) {
 /** Call `take([{file, path}])` for whatever the reader adds. */
 export function startSources(take) {
   byId("read-only").hidden = allows("write");
-  for (const button of [byId("add-files"), byId("add-folder")]) button.hidden = !allows("write");
+  for (const id of ["add-files", "add-folder", "ask-files"]) byId(id).hidden = !allows("write");
   if (!allows("write")) {
     document.querySelector(".bar-hint").hidden = true;
     return;

@@ -2,7 +2,7 @@
 // Decided here: what is worth another try, and what is said about the rest.
 
 import { Problem, endOf, holds, problemFrom } from "../api.js";
-import { withBearer } from "../bearer.js";
+import { hasBearer, withBearer } from "../bearer.js";
 import { loginEnded } from "../session.js";
 import { fingerprintOf, previousAt, urlStorage } from "./remembered.js";
 
@@ -166,6 +166,6 @@ export class Transfer {
   /** Whether a file sent in one request is what is stored there now: its answer got lost, and it was sent again. */
   async #arrivedBefore({ code }) {
     const { key, file, size } = this.#upload;
-    return code === "precondition-failed" && size <= SMALL && holds(key, file);
+    return code === "precondition-failed" && size <= SMALL && !hasBearer() && holds(key, file);
   }
 }
