@@ -1,17 +1,20 @@
 """Structured log lines, written by a thread so that a slow reader of the log stalls nobody."""
 
 import atexit
+import contextlib
 import json
 import logging
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Protocol, TextIO
 
 _MOST_WAITING = 10_000
+_AT_ONCE = 4096
+"""Bytes that a pipe takes whole (PIPE_BUF, pipe(7)): lines of several processes do not mix."""
 _GATHER = 0.05
 
 _log = logging.getLogger("penstock")
@@ -98,7 +101,7 @@ class GatheringHandler(logging.Handler):
     """Takes records; a thread writes what has gathered every 50 ms.
 
     Waking the thread for each line would cost more than writing it. When the reader of the log is
-    so slow that 10,000 lines wait, further ones are dropped.
+    so slow that 10,000 lines wait, further ones are dropped; so are those that cannot be written.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -106,6 +109,7 @@ class GatheringHandler(logging.Handler):
         self._stream = stream
         self._lines: deque[str] = deque()
         self._some = threading.Event()
+        self._writing = threading.Lock()
         threading.Thread(target=self._run, name="penstock-log", daemon=True).start()
         atexit.register(self.flush)
 
@@ -117,10 +121,14 @@ class GatheringHandler(logging.Handler):
 
     def flush(self) -> None:
         """Write what waits."""
-        lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        if lines:
-            self._stream.write("\n".join(lines) + "\n")
-            self._stream.flush()
+        with self._writing:
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            for piece in _pieces(lines):
+                # A log on a full disk, or that nobody reads any more, is told nothing of it; the
+                # next lines may be taken again.
+                with contextlib.suppress(OSError):
+                    self._stream.write(piece)
+                    self._stream.flush()
 
     def _run(self) -> None:
         while True:
@@ -128,6 +136,20 @@ class GatheringHandler(logging.Handler):
             time.sleep(_GATHER)
             self._some.clear()
             self.flush()
+
+
+def _pieces(lines: list[str]) -> Iterator[str]:
+    """Whole lines, as many as are written at once; a longer line is alone."""
+    piece, size = "", 0
+    for line in lines:
+        more = len(line.encode(errors="surrogatepass")) + 1
+        if piece and size + more > _AT_ONCE:
+            yield piece
+            piece, size = "", 0
+        piece += f"{line}\n"
+        size += more
+    if piece:
+        yield piece
 
 
 def _timestamp(record: logging.LogRecord) -> str:

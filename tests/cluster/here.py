@@ -245,7 +245,7 @@ async def _open_catalog(stack: AsyncExitStack, url: str, options: ClusterOptions
         Files(engine, commits),
         Copies(engine, commits),
         Removals(engine, commits),
-        Duties(commits),
+        Duties(engine, commits),
     )
 
 

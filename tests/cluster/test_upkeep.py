@@ -87,6 +87,41 @@ async def test_another_takes_over_when_one_ends(
     await other.close()
 
 
+async def test_what_one_process_found_all_of_them_tell(
+    start_cluster: StartCluster, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setattr(module, "_RENEW", 0.1)
+    cluster = await start_cluster(2, url=url, replicas=1)
+    await put_some(cluster, *"abcdefgh")
+    copies = [await cluster.copies(key) for key in "abcdefgh"]
+    parts = sum(nodes == {0} for one in copies for nodes in one)
+    await cluster.die(0)
+    looking, asked = keeper(cluster), keeper(cluster)
+    looking.start()
+    looking.nudge()
+    lost = {"short": parts, "lost": parts}
+    assert parts
+
+    async def told() -> bool:
+        return await asked.found() == lost
+
+    await until(told)
+    assert await looking.found() == lost
+    await looking.close()
+    assert await asked.found() == lost  # until somebody looks again
+
+
+async def test_what_another_version_left_is_passed_over(start_cluster: StartCluster) -> None:
+    cluster = await start_cluster(1)
+    duties, asked = cluster.catalog.duties, keeper(cluster)
+    assert await asked.found() == {"short": 0, "lost": 0}
+
+    await duties.take(DUTY, "other", 60)
+    for state in ("{", "[]", '{"scrubs": 1, "short": "2", "lost": -1}'):
+        await duties.save(DUTY, "other", 60, state)
+        assert await asked.found() == {"short": 0, "lost": 0}
+
+
 async def test_it_ends_at_once_whatever_it_does(start_cluster: StartCluster) -> None:
     cluster = await start_cluster(2, upkeep_rate=100)  # the scrub takes hours
     await put_some(cluster, "a")

@@ -14,7 +14,8 @@ from tests.serving import RunningServer
 def workers_of(server: RunningServer) -> set[int]:
     """The process ids of those that there are now."""
     pid = server.process.pid
-    return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return set(filter(is_alive, children))
 
 
 def is_alive(pid: int) -> bool:

@@ -36,7 +36,8 @@ class NodeStanding(NamedTuple):
 class Overview(NamedTuple):
     """How a cluster stands: ``live`` nodes take parts, and nothing is stored while they are fewer
     than ``min_nodes``. ``removing`` files wait to be removed from the nodes. ``upkeep`` is what
-    this process has seen and done, by name."""
+    this process has done, by name; its ``short`` and ``lost`` parts are those of whichever process
+    looks after all of them."""
 
     nodes: list[NodeStanding]
     live: int
@@ -72,7 +73,7 @@ class Cluster:
             min_nodes=self.options.min_nodes,
             replicas=self.options.replicas,
             removing=removing,
-            upkeep=self.upkeep.status(),
+            upkeep=self.upkeep.status() | await self.upkeep.found(),
         )
 
     async def standing(self, identity: str) -> NodeStanding:
@@ -151,7 +152,7 @@ def open_cluster(
         sha256,
     )
     removals = Removals(engine, commits)
-    upkeep = Upkeep(shared, nodes, removals, Duties(commits))
+    upkeep = Upkeep(shared, nodes, removals, Duties(engine, commits))
     tally = Tally(nodes, removals)
     return Cluster(options, nodes, removals, members, ClusterStore(shared), upkeep, tally)
 

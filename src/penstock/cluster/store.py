@@ -19,7 +19,6 @@ from penstock.errors import StorageFull, Superseded
 from penstock.stores.digesting import Digesting, digested
 from penstock.stores.interface import (
     ALWAYS,
-    Capabilities,
     Checkpoint,
     Condition,
     FileInfo,
@@ -38,7 +37,6 @@ class ClusterStore:
     What it writes and reads with is closed with it, but not who keeps the list of nodes.
     """
 
-    capabilities = Capabilities(atomic_replace=True)
     renewal = LEASE / 4
 
     def __init__(self, shared: Shared) -> None:

@@ -1,7 +1,6 @@
 """What is done to a cluster when nobody asks: removed, repaired, scrubbed, emptied, balanced."""
 
 import asyncio
-import json
 import logging
 import os
 import secrets
@@ -23,6 +22,7 @@ from penstock.cluster.draining import Drainer
 from penstock.cluster.means import Means
 from penstock.cluster.mending import Mender
 from penstock.cluster.releasing import Releaser
+from penstock.cluster.saved import Saved
 from penstock.cluster.scrubbing import Scrubber
 from penstock.cluster.shared import Shared
 from penstock.stores.tasks import together
@@ -125,6 +125,14 @@ class Upkeep:
         """What this process has done, and found (see :class:`penstock.cluster.means.Counts`)."""
         return asdict(self.means.counts)
 
+    async def found(self) -> dict[str, int]:
+        """``short`` and ``lost``, as whoever has the duty found them, some seconds ago at most."""
+        counts = self.means.counts
+        if self.has_duty:
+            return {"short": counts.short, "lost": counts.lost}
+        saved = Saved.of(await self._duties.state(DUTY))
+        return {"short": saved.short, "lost": saved.lost}
+
     async def needed(self, node_id: str) -> int:
         """See :meth:`penstock.cluster.draining.Drainer.needed`."""
         return await self.drainer.needed(node_id)
@@ -181,16 +189,22 @@ class Upkeep:
             self._held_until = 0.0
             return False
         if self._held_until < asked:
-            self.scrubber.cursors = _cursors(state)
+            self._go_on_from(Saved.of(state))
         elif not await self._is_saved(state):
             self._held_until = 0.0  # the lease was over meanwhile, and another has it
             return False
         self._held_until = asked + _LEASE * 0.8
         return True
 
+    def _go_on_from(self, saved: Saved) -> None:
+        self.scrubber.cursors = dict(saved.scrubs)
+        self.means.counts.short, self.means.counts.lost = saved.short, saved.lost
+
     async def _is_saved(self, state: str) -> bool:
-        """Have the next holder know how far the scrubs are; ``state`` is what it knows already."""
-        saved = json.dumps({"scrubs": self.scrubber.cursors})
+        """Have the next holder know how far the scrubs are, and all what was found; ``state`` is
+        what they know already."""
+        counts = self.means.counts
+        saved = Saved(self.scrubber.cursors, counts.short, counts.lost).text()
         return saved == state or await self._duties.save(DUTY, self.holder, _LEASE, saved)
 
     async def _all_of_it(self) -> None:
@@ -223,15 +237,6 @@ class Upkeep:
             self.mender.look_at_all()
             self._woken[1].set()
         return _LOOK if is_done else 0.0
-
-
-def _cursors(state: str) -> dict[str, str]:
-    """What another process saved, as far as it is understood."""
-    try:
-        cursors = json.loads(state)["scrubs"]
-        return {str(node): str(name) for node, name in cursors.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return {}
 
 
 def _tell(what: str, error: Exception) -> None:

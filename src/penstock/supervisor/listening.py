@@ -6,8 +6,8 @@ supervisor. What waits in the queue of a worker that dies or leaves is accepted 
 """
 
 import socket
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from penstock.errors import CannotListen
 
@@ -31,23 +31,54 @@ class Listening:
         return bool(self._handed) or (self._host, self._asked) == (host, port)
 
     @classmethod
-    def opened(cls, host: str, port: int, count: int) -> Self:
-        """:raises CannotListen: the port is taken, or the host is not ours."""
-        made = cls(host, port)
-        made.grow(count)
-        return made
-
-    def grow(self, count: int) -> None:
-        """Have so many groups at least. There are never fewer again: their queues would be lost.
+    def opened(
+        cls, host: str, port: int, count: int, beside: "Listening | None" = None
+    ) -> "Listening":
+        """So many groups, which listen; ``beside`` may have the same port on another host.
 
         :raises CannotListen: the port is taken, or the host is not ours.
         """
+        made = cls(host, port)
+        is_shared = beside is not None and beside._port == port
+        with made._none_unless_all():
+            made._groups.append(made._first(is_shared=is_shared))
+            while len(made._groups) < count:
+                made._groups.append(made._group())
+        return made
+
+    @property
+    def size(self) -> int:
+        """How many groups there are."""
+        return len(self._groups)
+
+    def grow(self, count: int) -> None:
+        """Have so many groups at least. When they have been used there are never fewer again: their
+        queues would be lost.
+
+        Who is given new ones has to listen on them: until it does the kernel spreads connections
+        over the others, and none waits for who may never come.
+
+        :raises CannotListen: a socket cannot be had.
+        """
         if self._handed:
             return
-        try:
+        with self._none_unless_all():
             while len(self._groups) < count:
-                self._groups.append(self._first() if not self._groups else self._group())
+                self._groups.append(self._group(listens=False))
+
+    def shrink(self, count: int) -> None:
+        """Have so many groups at most: the others were for who did not come."""
+        for group in self._groups[count:]:
+            _close(group)
+        del self._groups[count:]
+
+    @contextmanager
+    def _none_unless_all(self) -> Iterator[None]:
+        before = len(self._groups)
+        try:
+            yield
         except OSError as error:
+            self.shrink(before)
             raise CannotListen(
                 f"cannot listen on {self._host} port {self._port}: {error.strerror}; "
                 "choose another with --host and --port"
@@ -74,7 +105,9 @@ class Listening:
             one.close()
         self._groups.clear()
 
-    def _first(self) -> list[socket.socket]:
+    def _first(self, *, is_shared: bool) -> list[socket.socket]:
+        if self._asked and is_shared:
+            return self._group()
         if self._asked:
             # Another server of ours would let us share its port, and have half of our requests.
             _close([_bound(one, self._asked, shared=False) for one in _addresses(self._host)])
@@ -88,13 +121,13 @@ class Listening:
                 self._port = 0
         raise AssertionError
 
-    def _group(self) -> list[socket.socket]:
+    def _group(self, *, listens: bool = True) -> list[socket.socket]:
         group: list[socket.socket] = []
         try:
             for address in _addresses(self._host):
                 group.append(_bound(address, self._port, shared=True))
                 self._port = group[0].getsockname()[1]
-            for one in group:
+            for one in group if listens else ():
                 one.listen(_QUEUE)
         except OSError:
             _close(group)

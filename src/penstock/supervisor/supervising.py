@@ -1,12 +1,11 @@
 """The supervisor itself: what a signal means, and what is told to whom."""
 
 import asyncio
+import contextlib
 import logging
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -21,6 +20,7 @@ from penstock.supervisor.child import Child
 from penstock.supervisor.generation import Generation, NotStarted
 from penstock.supervisor.hearing import Hearing
 from penstock.supervisor.listening import Listening
+from penstock.supervisor.metrics_folder import metrics_folder
 from penstock.systemd import Notices, handed_sockets
 from penstock.systemd.notices import watchdog_patience
 from penstock.systemd.parent import PARENT, SLOT
@@ -53,22 +53,14 @@ def supervise(read: Callable[[], Settings]) -> int:
         if handed
         else Listening.opened(settings.host, settings.port, settings.workers)
     )
-    metrics = tempfile.mkdtemp(prefix="penstock-metrics-", dir=_runtime_folder())
-    try:
+    with metrics_folder() as metrics:
         return asyncio.run(_run(_Supervisor(read, settings, listening, metrics, patience)))
-    finally:
-        shutil.rmtree(metrics, ignore_errors=True)
 
 
 def _checked(settings: Settings) -> Settings:
     if settings.store.startswith("memory:"):
         raise BadRequest("a store in memory is seen by one process only: leave --workers out")
     return settings
-
-
-def _runtime_folder() -> str | None:
-    """That of systemd's RuntimeDirectory=, else the system's temporary folder."""
-    return os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0] or None
 
 
 async def _run(supervisor: "_Supervisor") -> int:
@@ -151,17 +143,17 @@ class _Supervisor:
 
     async def _replace(self) -> None:
         settings = _checked(self._read())
-        listening = self._listening
-        if listening.is_for(settings.host, settings.port):
-            listening.grow(settings.workers)
+        host, port, workers = settings.host, settings.port, settings.workers
+        listening, size = self._listening, self._listening.size
+        if listening.is_for(host, port):
+            listening.grow(workers)
         else:
-            listening = Listening.opened(settings.host, settings.port, settings.workers)
+            listening, size = Listening.opened(host, port, workers, beside=listening), 0
         generation = self._generation(settings, listening)
         try:
             await generation.begin()
         except BaseException:
-            if listening is not self._listening:
-                listening.close()
+            listening.shrink(size)
             raise
         before, self._current = self._current, generation
         self._settings = settings
@@ -302,4 +294,5 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 
 
 def _print(line: str) -> None:
-    print(line, file=sys.stdout, flush=True)  # noqa: T201
+    with contextlib.suppress(BrokenPipeError):  # who wanted the first lines only serves on
+        print(line, file=sys.stdout, flush=True)  # noqa: T201

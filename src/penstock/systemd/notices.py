@@ -4,7 +4,10 @@ import asyncio
 import os
 import socket
 import time
-from typing import Self
+from typing import Final, Self
+
+_PATIENCE: Final = 2.0
+"""Seconds for it to take what it is told."""
 
 
 class Notices:
@@ -46,11 +49,16 @@ class Notices:
         await self.tell("STOPPING=1")
 
     async def tell(self, *lines: str) -> None:
-        """Send lines of the protocol; a manager that has left is none of our business."""
+        """Send lines of the protocol; a manager that has left is none of our business, and one that
+        does not listen is not waited for."""
         if self._socket is None:
             return
+        said = "\n".join(lines).encode()
         try:
-            await asyncio.get_running_loop().sock_sendall(self._socket, "\n".join(lines).encode())
+            async with asyncio.timeout(_PATIENCE):
+                await asyncio.get_running_loop().sock_sendall(self._socket, said)
+        except TimeoutError:
+            return
         except OSError:
             self._socket.close()
             self._socket = None

@@ -1,6 +1,7 @@
 """A process that belongs to another one, and does not outlive it."""
 
 import ctypes
+import functools
 import os
 import signal
 import sys
@@ -25,20 +26,27 @@ class Place:
     slot: int
 
 
+@functools.cache
 def place() -> Place | None:
-    """Where this process stands; ``None`` if no supervisor started it."""
-    if not is_child():
+    """Where this process stands; ``None`` if no supervisor started it.
+
+    No process that this one starts is meant. If the supervisor has ended already this process does
+    too: its sockets are nobody's, and it must not become a supervisor itself.
+    """
+    supervisor, slot = os.environ.pop(PARENT, ""), os.environ.pop(SLOT, "")
+    if not (supervisor.isdecimal() and slot.isdecimal()):
         return None
-    return Place(int(os.environ[PARENT]), int(os.environ[SLOT]))
-
-
-def is_child() -> bool:
-    """Whether the process that started this one is the one that is named."""
-    return os.environ.get(PARENT) == str(os.getppid())
+    found = Place(int(supervisor), int(slot))
+    _end_without(found.supervisor)
+    return found
 
 
 def end_with_parent(supervisor: int) -> None:
     """Have the kernel send SIGTERM when the supervisor ends, however that comes to be."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    _end_without(supervisor)
+
+
+def _end_without(supervisor: int) -> None:
     if os.getppid() != supervisor:  # it has ended while this process began
         sys.exit(0)

@@ -4,7 +4,7 @@ import os
 import socket
 
 from penstock.errors import BadRequest
-from penstock.systemd.parent import is_child
+from penstock.systemd.parent import place
 
 FIRST = 3
 """The descriptor of the first of them (SD_LISTEN_FDS_START)."""
@@ -20,17 +20,20 @@ def handed_sockets() -> list[socket.socket]:
     :raises BadRequest: what was handed over is no listening stream socket.
     """
     given = {name: os.environ.pop(name, "") for name in _VARIABLES}
-    meant = given["LISTEN_PID"] == str(os.getpid()) or is_child()
+    is_child = place() is not None
+    meant = is_child or given["LISTEN_PID"] == str(os.getpid())
     if not meant or not given["LISTEN_FDS"].isdecimal():
         return []
-    return [_socket(FIRST + number) for number in range(int(given["LISTEN_FDS"]))]
+    descriptors = range(FIRST, FIRST + int(given["LISTEN_FDS"]))
+    return [_socket(descriptor, may_not_listen=is_child) for descriptor in descriptors]
 
 
-def _socket(descriptor: int) -> socket.socket:
+def _socket(descriptor: int, *, may_not_listen: bool) -> socket.socket:
+    """``may_not_listen``: it is bound, and who serves is to listen."""
     try:
         os.set_inheritable(descriptor, False)
         found = socket.socket(fileno=descriptor)
-        listens = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        listens = may_not_listen or found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError:
         listens = 0
     if not listens or found.type != socket.SOCK_STREAM:

@@ -76,7 +76,8 @@ class Asking:
         done, _ = await asyncio.wait([task], timeout=_PATIENCE)
         if not done:
             return None
-        self._running.pop(name, None)
+        if self._running.get(name) is task:  # not what another scrape asks by now
+            del self._running[name]
         try:
             return task.result()
         except (OSError, SQLAlchemyError, PenstockError) as error:
@@ -174,7 +175,7 @@ async def _cluster(services: Services) -> Families:
         ),
         GaugeMetricFamily(
             "penstock_cluster_parts_short",
-            "Parts with too few copies, as this process saw it last; only one looks.",
+            "Parts with too few copies, as the last look at all of them found.",
             overview.upkeep["short"],
         ),
         GaugeMetricFamily(

@@ -39,7 +39,7 @@ async def cpu_profile(folder: str, seconds: float, wanted: str) -> tuple[str, st
         ended = await run_program([program, *words], seconds + _EXTRA_SECONDS)
     if not ended.code and await in_thread(os.path.exists, path):
         return path, content_type, name, "py-spy"
-    _log.warning("py-spy cannot look at this process; it looks at itself")
+    _log.warning("py-spy cannot look at this process, which looks at itself: %s", ended.said)
     await Samples().take(seconds, wanted, path)
     return path, content_type, name, "samples"
 

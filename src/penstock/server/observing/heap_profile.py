@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from memray import Tracker
 
 _PATIENCE: Final = 120.0
+
+_log = logging.getLogger("penstock.observing")
 
 
 async def heap_profile(folder: str, seconds: float, wanted: str) -> tuple[str, str, str, str]:
@@ -35,6 +38,7 @@ async def heap_profile(folder: str, seconds: float, wanted: str) -> tuple[str, s
     command = [sys.executable, "-m", "memray", *words, "--force", "--output", path, recorded]
     ended = await run_program(command, _PATIENCE)
     if ended.code:
+        _log.warning("memray ended with %d: %s", ended.code, ended.said)
         raise Busy("the profile could not be read; ask for fewer seconds")
     return path, content_type, name, "memray"
 

@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 from opentelemetry import context, trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -22,7 +21,8 @@ from yarl import URL
 
 from penstock import __version__
 from penstock.logs import say_also
-from penstock.server.context import RECEIVED, REQUEST_ID, SENT
+from penstock.server.context import RECEIVED, REQUEST_ID, SENT, shown_path
+from penstock.server.observing.exporting import TellingExporter
 
 _EXPORT_TIMEOUT: Final = 2.0
 """Seconds; a server that ends waits for it."""
@@ -48,7 +48,7 @@ class Tracing:
     def __init__(self, url: str, ratio: float) -> None:
         resource = Resource.create({"service.name": "penstock", "service.version": __version__})
         self._provider = TracerProvider(resource=resource, sampler=ParentBasedTraceIdRatio(ratio))
-        exporter = OTLPSpanExporter(endpoint=url, timeout=_EXPORT_TIMEOUT)
+        exporter = TellingExporter(url, _EXPORT_TIMEOUT)
         batches = BatchSpanProcessor(exporter, schedule_delay_millis=_GATHER_MS)
         self._provider.add_span_processor(batches)
         self._tracer = self._provider.get_tracer("penstock", __version__)
@@ -70,7 +70,7 @@ class Tracing:
             {
                 "http.request.method": request.method,
                 "http.route": route,
-                "url.path": request.rel_url.raw_path,
+                "url.path": shown_path(request),
                 "penstock.request_id": request[REQUEST_ID],
             },
         )
