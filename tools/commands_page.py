@@ -16,8 +16,8 @@ from penstock.settings import Settings
 _HEAD: Final = """\
 # Commands
 
-Every command of `penstock`, as `penstock COMMAND --help` tells it too. Commands that speak to a
-server find it by `--server` or `PENSTOCK_SERVER`, and show it a token if they have one. With
+Look up every command of `penstock`, as `penstock COMMAND --help` tells it too. Those that speak to
+a server find it by `--server` or `PENSTOCK_SERVER`, and show it a token if they have one. With
 `--json` each prints one JSON object per line, errors too; the last one, `summary`, has the exit
 code.
 

@@ -37,7 +37,7 @@ _SECONDS: Final = ("timeout", "expiry", "after", "every", "grace", "keep", "vali
 _HEAD: Final = """\
 # Settings
 
-Every setting of `penstock serve`, and of the commands that work on the same data: `penstock
+Look up every setting of `penstock serve`, and of the commands that work on the same data: `penstock
 worker`, `penstock doctor`, `penstock tokens --local`. Each has three names: a key in
 `penstock.toml` in the working directory, a flag of the command, and a variable of the environment.
 Where it is given more than once the flag counts, then the variable, then the file, then

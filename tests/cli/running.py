@@ -1,13 +1,19 @@
-"""The real ``penstock`` command, run in a process of its own."""
+"""The real ``penstock`` command, run in a process of its own, or in this one."""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from penstock.cli.root import run
 
 COMMAND = [sys.executable, "-m", "penstock"]
 
@@ -60,6 +66,42 @@ class Cli:
     def environment(self, variables: dict[str, str]) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if "PENSTOCK" not in name}
         return {**clean, "PENSTOCK_SERVER": self.server, **variables}
+
+
+@dataclass(frozen=True)
+class CliHere:
+    """As :class:`Cli`, in this process, which takes a tenth of the time."""
+
+    server: str
+    folder: Path
+    patch: pytest.MonkeyPatch
+    captured: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: str | Path, stdin: bytes = b"", **variables: str) -> Ran:
+        with self.patch.context() as patch, _standard_input(stdin):
+            patch.chdir(self.folder)
+            for name in [name for name in os.environ if "PENSTOCK" in name]:
+                patch.delenv(name)
+            for name, value in {"PENSTOCK_SERVER": self.server, **variables}.items():
+                patch.setenv(name, value)
+            code = run([*map(str, arguments)])
+        told = self.captured.readouterr()
+        return Ran(code, told.out.encode(), told.err)
+
+
+@contextmanager
+def _standard_input(content: bytes) -> Iterator[None]:
+    """Descriptor 0 reads this, while the block runs."""
+    before = os.dup(0)
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(content)
+            file.seek(0)
+            os.dup2(file.fileno(), 0)
+            yield
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
 
 
 def kinds(messages: Sequence[dict[str, Any]]) -> list[str]:

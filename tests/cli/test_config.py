@@ -1,40 +1,21 @@
 """``penstock config show`` tells what is in force, and why."""
 
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from penstock.cli.root import run
 from penstock.settings import Settings
 from penstock.settings_origins import Kind, settings_with_origins
-from tests.cli.running import Ran
-
-
-@dataclass(frozen=True)
-class Here:
-    """Runs the command in this process, in an empty ``folder``."""
-
-    folder: Path
-    patch: pytest.MonkeyPatch
-    captured: pytest.CaptureFixture[str]
-
-    def __call__(self, *arguments: str, **variables: str) -> Ran:
-        with self.patch.context() as patch:
-            for name, value in variables.items():
-                patch.setenv(name, value)
-            code = run([*arguments])
-        told = self.captured.readouterr()
-        return Ran(code, told.out.encode(), told.err)
+from tests.cli.running import CliHere, Ran
 
 
 @pytest.fixture
 def penstock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Here:
-    monkeypatch.chdir(tmp_path)
-    return Here(tmp_path, monkeypatch, capsys)
+) -> CliHere:
+    return CliHere("", tmp_path, monkeypatch, capsys)
 
 
 def shown(ran: Ran) -> dict[str, tuple[object, str, str | None]]:
@@ -43,10 +24,14 @@ def shown(ran: Ran) -> dict[str, tuple[object, str, str | None]]:
     return {each["name"]: (each["value"], each["origin"], each["where"]) for each in told}
 
 
-def test_each_value_is_told_with_where_it_is_from(penstock: Here) -> None:
+def test_each_value_is_told_with_where_it_is_from(penstock: CliHere) -> None:
     file = penstock.folder / "penstock.toml"
     file.write_text("port = 1\nmax_body = '1MiB'\npulls = 7\n")
-    variables = {"PENSTOCK_PORT": "2", "PENSTOCK_MAX_BODY": "2MiB", "AWS_S3_BUCKET": "films"}
+    variables: dict[str, Any] = {
+        "PENSTOCK_PORT": "2",
+        "PENSTOCK_MAX_BODY": "2MiB",
+        "AWS_S3_BUCKET": "films",
+    }
 
     ran = penstock("config", "show", "--json", "--port", "3", **variables)
 
@@ -59,8 +44,8 @@ def test_each_value_is_told_with_where_it_is_from(penstock: Here) -> None:
     assert [*told] == [*Settings.model_fields]
 
 
-def test_what_it_prints_is_a_settings_file_that_means_the_same(penstock: Here) -> None:
-    variables = {"PENSTOCK_REMOTE_ALLOW": 'a "name"', "PENSTOCK_SHA256": "no"}
+def test_what_it_prints_is_a_settings_file_that_means_the_same(penstock: CliHere) -> None:
+    variables: dict[str, Any] = {"PENSTOCK_REMOTE_ALLOW": 'a "name"', "PENSTOCK_SHA256": "no"}
 
     ran = penstock("config", "show", "--origins", **variables)
 
@@ -69,14 +54,14 @@ def test_what_it_prints_is_a_settings_file_that_means_the_same(penstock: Here) -
     assert "environment: PENSTOCK_SHA256" in ran.out.decode()
 
 
-def test_only_what_was_set_is_shown_if_asked(penstock: Here) -> None:
+def test_only_what_was_set_is_shown_if_asked(penstock: CliHere) -> None:
     ran = penstock("config", "show", "--changed", PENSTOCK_PORT="81")
 
     assert ran.lines == ["port = 81"]
 
 
-def test_secrets_are_not_shown(penstock: Here) -> None:
-    variables = {
+def test_secrets_are_not_shown(penstock: CliHere) -> None:
+    variables: dict[str, Any] = {
         "PENSTOCK_SECRET": "hunter2",
         "PENSTOCK_CATALOG": "postgresql+psycopg://me:hunter2@host/catalog?password=hunter2",
         "PENSTOCK_HOOKS_URL": "https://me:hunter2@example.org/hook?key=hunter2",
@@ -88,7 +73,7 @@ def test_secrets_are_not_shown(penstock: Here) -> None:
         assert "hunter2" not in ran.out.decode() + ran.err
 
 
-def test_names_that_nobody_heeds_are_pointed_out(penstock: Here) -> None:
+def test_names_that_nobody_heeds_are_pointed_out(penstock: CliHere) -> None:
     (penstock.folder / "penstock.toml").write_text("prot = 1\n")
 
     ran = penstock("config", "show", PENSTOCK_IO_THREDS="3", PENSTOCK_TOKEN="x")
@@ -103,12 +88,19 @@ def test_names_that_nobody_heeds_are_pointed_out(penstock: Here) -> None:
     ]
 
 
-def test_a_file_that_is_no_toml_is_told(penstock: Here) -> None:
+def test_a_file_that_is_no_toml_is_told(penstock: CliHere) -> None:
     (penstock.folder / "penstock.toml").write_text("port 1")
 
     for command in (("config", "show"), ("serve",)):
         ran = penstock(*command)
         assert (ran.code, "penstock.toml is no TOML" in ran.err) == (2, True)
+
+
+def test_why_a_value_cannot_be_is_told_in_our_words(penstock: CliHere) -> None:
+    ran = penstock("config", "show", PENSTOCK_CORS_ORIGINS="nowhere")
+
+    assert ran.code == 2
+    assert "--cors-origins (or PENSTOCK_CORS_ORIGINS): 'nowhere' is no origin" in ran.err
 
 
 def test_the_settings_are_those_that_the_server_makes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,14 @@ def test_a_place_where_nothing_is_yet_is_well_and_stays_empty(penstock: Cli) -> 
     assert os.listdir(penstock.folder) == []
 
 
+def test_a_variable_that_other_commands_use_is_no_option_of_it(penstock: Cli) -> None:
+    ran = penstock("doctor", PENSTOCK_TOKEN_FILE="token", PENSTOCK_TOKEN="x")
+    asked = penstock("doctor", "--token-file", "token")
+
+    assert (ran.code, ran.lines[-1]) == (0, "all is well"), ran.err
+    assert (asked.code, "go with --through" in asked.err) == (2, True)
+
+
 def test_a_store_that_is_there_is_written_to(penstock: Cli) -> None:
     (penstock.folder / "penstock-data/files").mkdir(parents=True)
     open_database(sqlite_url(penstock.folder / "penstock-data/catalog.sqlite")).dispose()

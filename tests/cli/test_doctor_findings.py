@@ -115,6 +115,9 @@ async def test_a_damaged_catalog_is_broken(tmp_path: Path) -> None:
         ({"host": "0.0.0.0", "access": "off"}, "warning"),
         ({"host": "0.0.0.0"}, "ok"),
         ({"host": "127.0.0.1"}, "ok"),
+        ({"host": "127.0.0.1", "public_url": "https://files.example.com"}, "warning"),
+        ({"public_url": "https://files.example.com", "access": "on"}, "ok"),
+        ({"host": "127.0.0.1", "public_url": "http://localhost:8080"}, "ok"),
     ],
 )
 async def test_a_server_that_is_open_to_everybody_is_told(
@@ -123,6 +126,16 @@ async def test_a_server_that_is_open_to_everybody_is_told(
     found = await looked(data=tmp_path, **settings)
 
     assert found["access"].state == state
+
+
+@pytest.mark.parametrize(
+    ("public_url", "state"),
+    [("https://files.example.com", "ok"), ("files.example.com", "broken"), ("http://[", "broken")],
+)
+async def test_a_public_url_is_one(tmp_path: Path, public_url: str, state: str) -> None:
+    found = await looked(data=tmp_path, public_url=public_url)
+
+    assert found["public_url"].state == state
 
 
 async def test_names_that_nobody_heeds_are_told(

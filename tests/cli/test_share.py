@@ -95,12 +95,32 @@ def test_files_can_be_asked_for(penstock: Cli) -> None:
     assert (made["title"], made["most_bytes"]) == ("Photos", 1024)
 
 
+def test_the_put_command_sends_by_a_link_too(penstock: Cli) -> None:
+    [url] = penstock("share", "--upload", "by-link/", "--quiet").lines
+    (penstock.folder / "small").write_bytes(b"hello")
+    (penstock.folder / "large").write_bytes(bytes(9 << 20))
+
+    token = f"shr_{url.rpartition('/')[2]}"
+    ran = penstock("put", "small", "large", "--to", "by-link/", PENSTOCK_TOKEN=token)
+
+    assert ran.code == 0, ran.err
+    assert penstock("ls", "by-link/").lines == ["by-link/large", "by-link/small"]
+
+
+def test_a_password_that_is_no_text_is_told(penstock: Cli) -> None:
+    ran = penstock("share", "a", "--password-file", "-", stdin=b"\xff\n")
+
+    assert (ran.code, "is no text in UTF-8" in ran.err) == (2, True)
+
+
 def test_a_command_line_that_means_nothing_is_refused(penstock: Cli) -> None:
     for words in (
         [],
         ["a", "--upload", "b/"],
         ["--upload", "b/", "--downloads", "2"],
         ["a", "--expires", "soon"],
+        ["a", "--expires", "99999999999d"],
+        ["--upload", ""],
     ):
         assert penstock("share", *words).code == 2, words
 

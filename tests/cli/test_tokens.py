@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.running import Cli, Ran
+from tests.cli.running import Cli, CliHere, Ran
 from tests.serving import RunningServer
 
 
@@ -22,13 +22,18 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]
 
 
 @pytest.fixture
-def penstock(guarded: RunningServer, tmp_path: Path) -> Cli:
+def penstock(
+    guarded: RunningServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> CliHere:
     folder = tmp_path / "work"
     folder.mkdir()
-    return Cli(guarded.url, folder)
+    return CliHere(guarded.url, folder, monkeypatch, capsys)
 
 
-def local(penstock: Cli, server: RunningServer, *arguments: str) -> Ran:
+def local(penstock: Cli | CliHere, server: RunningServer, *arguments: str) -> Ran:
     """``penstock tokens`` on the server's host."""
     command, *rest = arguments
     return penstock("tokens", command, "--data", server.data, *rest)
@@ -44,12 +49,12 @@ def admin(guarded: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> s
     return text
 
 
-def home(penstock: Cli) -> dict[str, Any]:
+def home(penstock: CliHere) -> dict[str, Any]:
     """Where logins are kept."""
     return {"XDG_CONFIG_HOME": str(penstock.folder / "config")}
 
 
-def test_who_has_no_token_is_told_how_to_give_one(penstock: Cli) -> None:
+def test_who_has_no_token_is_told_how_to_give_one(penstock: CliHere) -> None:
     ran = penstock("ls", **home(penstock))
 
     assert ran.code == 6
@@ -58,7 +63,7 @@ def test_who_has_no_token_is_told_how_to_give_one(penstock: Cli) -> None:
 
 
 @pytest.mark.parametrize("way", ["variable", "file", "option"])
-def test_each_way_to_give_a_token_is_good(penstock: Cli, admin: str, way: str) -> None:
+def test_each_way_to_give_a_token_is_good(penstock: CliHere, admin: str, way: str) -> None:
     file = penstock.folder / "token"
     file.write_text(f"{admin}\n")
     ran = {
@@ -70,7 +75,7 @@ def test_each_way_to_give_a_token_is_good(penstock: Cli, admin: str, way: str) -
     assert (ran.code, ran.err) == (0, "")
 
 
-def test_files_go_both_ways_with_a_token(penstock: Cli, admin: str) -> None:
+def test_files_go_both_ways_with_a_token(penstock: CliHere, admin: str) -> None:
     film = penstock.folder / "film"
     film.write_bytes(bytes(range(256)) * 50_000)
 
@@ -83,7 +88,7 @@ def test_files_go_both_ways_with_a_token(penstock: Cli, admin: str) -> None:
 
 
 def test_a_token_is_made_listed_and_ended(
-    penstock: Cli, guarded: RunningServer, admin: str
+    penstock: CliHere, guarded: RunningServer, admin: str
 ) -> None:
     made = penstock(
         *("tokens", "add", "camera", "--scope", "write", "--scope", "read"),
@@ -108,14 +113,14 @@ def test_a_token_is_made_listed_and_ended(
     assert (removed.code, again.code) == (0, 4)
 
 
-def test_who_may_write_no_catalog_makes_no_token_here(penstock: Cli, tmp_path: Path) -> None:
+def test_who_may_write_no_catalog_makes_no_token_here(penstock: CliHere, tmp_path: Path) -> None:
     ran = penstock("tokens", "add", "x", "--scope", "read", "--data", tmp_path / "nothing")
 
     assert (ran.code, ran.out) == (4, b"")
     assert "start the server once" in ran.err
 
 
-def test_the_audit_log_tells_who_made_a_token(penstock: Cli, admin: str) -> None:
+def test_the_audit_log_tells_who_made_a_token(penstock: CliHere, admin: str) -> None:
     penstock("tokens", "add", "noted", "--scope", "read", PENSTOCK_TOKEN=admin)
 
     ran = penstock("audit", "--action", "token.add", "--json", PENSTOCK_TOKEN=admin)
@@ -126,7 +131,58 @@ def test_the_audit_log_tells_who_made_a_token(penstock: Cli, admin: str) -> None
     assert admin not in ran.out.decode()
 
 
-def test_a_login_is_kept_for_its_server_and_forgotten(penstock: Cli, admin: str) -> None:
+def test_a_process_of_its_own_reads_the_token_from_its_input(penstock: CliHere, admin: str) -> None:
+    alone = Cli(penstock.server, penstock.folder)
+
+    ran = alone("ls", "--token-file", "-", stdin=f"{admin}\n".encode())
+
+    assert (ran.code, ran.err) == (0, "")
+
+
+def test_who_may_write_only_puts_small_and_large_files(
+    penstock: CliHere, guarded: RunningServer, admin: str
+) -> None:
+    made = penstock(
+        "tokens", "add", "in", "--scope", "write", "--prefix", "in", "--json", PENSTOCK_TOKEN=admin
+    )
+    token = made.messages[0]["token"]
+    for name, size in {"small": 3, "large": 9 << 20}.items():
+        (penstock.folder / name).write_bytes(bytes(size))
+
+    within = penstock("put", "small", "large", "--to", "in/", PENSTOCK_TOKEN=token)
+    outside = penstock("put", "small", "--to", "out/", PENSTOCK_TOKEN=token)
+
+    assert within.code == 0, within.err
+    assert (outside.code, "below in/ only" in outside.err) == (6, True), outside.err
+    listed = penstock("ls", "-l", "in/", PENSTOCK_TOKEN=admin)
+    assert [line.split()[-1] for line in listed.lines] == ["in/large", "in/small"]
+
+
+def test_an_empty_folder_binds_no_token_to_everything(penstock: CliHere, admin: str) -> None:
+    ran = penstock("tokens", "add", "x", "--scope", "read", "--prefix", "", PENSTOCK_TOKEN=admin)
+
+    assert (ran.code, "name a folder" in ran.err) == (2, True)
+
+
+def test_what_a_scope_may_be_is_told_in_one_line(penstock: CliHere) -> None:
+    ran = penstock("tokens", "add", "x")
+
+    assert "Choose from: read, write, archive, admin" in ran.err
+
+
+def test_a_time_of_more_than_a_century_is_none(penstock: CliHere) -> None:
+    ran = penstock("tokens", "add", "x", "--scope", "read", "--expires", "99999999999d")
+
+    assert (ran.code, "more than a hundred years" in ran.err) == (2, True)
+
+
+def test_an_address_that_is_none_has_no_login(penstock: CliHere) -> None:
+    ran = penstock("logout", "--server", "http://host:99999")
+
+    assert (ran.code, "--server" in ran.err) == (2, True)
+
+
+def test_a_login_is_kept_for_its_server_and_forgotten(penstock: CliHere, admin: str) -> None:
     stored = penstock("login", stdin=f"{admin}\n".encode(), **home(penstock))
     listed = penstock("ls", **home(penstock))
     left = penstock("logout", **home(penstock))
@@ -137,7 +193,7 @@ def test_a_login_is_kept_for_its_server_and_forgotten(penstock: Cli, admin: str)
     assert admin.encode() not in everything
 
 
-def test_a_wrong_token_is_not_kept(penstock: Cli) -> None:
+def test_a_wrong_token_is_not_kept(penstock: CliHere) -> None:
     wrong = f"pst_{'a' * 12}_{'b' * 43}"
 
     ran = penstock("login", stdin=wrong.encode(), **home(penstock))
@@ -147,7 +203,7 @@ def test_a_wrong_token_is_not_kept(penstock: Cli) -> None:
     assert not (penstock.folder / "config").exists()
 
 
-def test_logins_that_others_can_read_are_refused(penstock: Cli, admin: str) -> None:
+def test_logins_that_others_can_read_are_refused(penstock: CliHere, admin: str) -> None:
     penstock("login", stdin=f"{admin}\n".encode(), **home(penstock))
     file = penstock.folder / "config/penstock/tokens.toml"
     assert file.stat().st_mode & 0o077 == 0
@@ -159,7 +215,7 @@ def test_logins_that_others_can_read_are_refused(penstock: Cli, admin: str) -> N
     assert json.loads(ran.lines[0])["code"] == "forbidden"
 
 
-def test_two_tokens_at_once_are_not_understood(penstock: Cli) -> None:
+def test_two_tokens_at_once_are_not_understood(penstock: CliHere) -> None:
     ran = penstock("ls", "--token", "a", "--token-file", "b")
 
     assert (ran.code, "not both" in ran.err) == (2, True)

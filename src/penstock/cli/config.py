@@ -35,14 +35,8 @@ def _show(*, origins: bool, changed: bool, json: bool, **given: Any) -> Exit:
         if json:
             click.echo(json_format.dumps({"message_type": "unknown", **unknown._asdict()}))
         else:
-            click.echo(f"penstock: {unknown_text(unknown)}", err=True)
+            click.echo(f"penstock: {unknown.text}", err=True)
     return Exit.OK
-
-
-def unknown_text(unknown: "Unknown") -> str:
-    """What there is to say of it."""
-    meant = f"; {unknown.nearest} may be meant" if unknown.nearest else ""
-    return f"{unknown.name} in {unknown.where} is no setting, and is ignored{meant}"
 
 
 def _unknown() -> "Iterator[Unknown]":

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from penstock.cli.options import exit_codes
 from penstock.cli.settings_options import options_of, settings_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from penstock.doctor import Examination, Finding
     from penstock.doctor.through import Through
 
-_NAMES = ("data", "store", "catalog", "host", "access", "max_transfers")
+_NAMES = ("data", "store", "catalog", "host", "access", "public_url", "max_transfers")
 _PREFIXES = ("s3_", "cluster_")
 
 
@@ -33,7 +34,7 @@ def _doctor(
 ) -> Exit:
     if through is not None:
         return asyncio.run(_examine(_proxied(through, token_given(token_file, token), slow), json))
-    if slow or token or token_file:
+    if slow or any(_is_flag(name) for name in ("token", "token_file")):
         raise click.UsageError("--slow, --token and --token-file go with --through")
     from penstock.cli.variables import command_variables
     from penstock.wiring import examination
@@ -41,18 +42,23 @@ def _doctor(
     return asyncio.run(_examine(examination(settings_of(given), command_variables()), json))
 
 
+def _is_flag(name: str) -> bool:
+    """Whether an option was given on the command line, and not by a variable that others use."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 def _proxied(url: str, token: str | None, slow: bool) -> "Through":
     from penstock.cli.logins import kept_token
     from penstock.client.bearer import bearer_of
     from penstock.client.http import check_server
-    from penstock.doctor.through import Through
+    from penstock.doctor.through import PAUSE, Through
 
     try:
         token = token or kept_token(url)
         bearer_of(check_server(url), token)
     except ValueError as error:
         raise click.UsageError(f"--through or --token: {error}") from None
-    return Through(url.rstrip("/"), token, slow)
+    return Through(url.rstrip("/"), token, PAUSE if slow else 0.0)
 
 
 async def _examine(examination: "Examination | Through", json: bool) -> Exit:

@@ -115,6 +115,8 @@ def _command_line() -> str:
             argument = f"{option}{equals}{value.partition(':')[0]}: …"
         elif is_url(argument):
             argument = shown_url(argument)
+        elif is_url(value):
+            argument = f"{option}={shown_url(value)}"
         shown.append(argument)
     return shlex.join(shown)
 

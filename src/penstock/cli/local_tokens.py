@@ -2,7 +2,7 @@
 
 import getpass
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -59,15 +59,19 @@ class LocalTokens:
         await self._access.audit.note("token.remove", identity, self._grant)
 
 
-@asynccontextmanager
-async def local_tokens(settings: "Settings") -> AsyncIterator[LocalTokens]:
+def local_tokens(settings: "Settings") -> AbstractAsyncContextManager[LocalTokens]:
     """The tokens of the catalog that the settings name.
 
-    :raises NotFound: there is none yet.
+    :raises NotFound: when it is entered: there is none yet.
     """
     from penstock.wiring import access_of_catalog
 
-    async with access_of_catalog(settings) as access:
+    return _of(access_of_catalog(settings))
+
+
+@asynccontextmanager
+async def _of(opened: "AbstractAsyncContextManager[Access]") -> AsyncIterator[LocalTokens]:
+    async with opened as access:
         yield LocalTokens(access)
 
 

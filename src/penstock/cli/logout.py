@@ -26,6 +26,8 @@ def command(server: str, json: bool, quiet: bool) -> Exit:
     render = make_render(json=json, quiet=quiet)
     try:
         render.logged_out(server, was_kept=forget_token(server))
+    except ValueError as error:
+        raise click.UsageError(f"--server: {error}") from None
     except (PenstockError, OSError) as error:
         return render.failed(error)
     return Exit.OK

@@ -2,7 +2,8 @@
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 from penstock.cli.sizes import parse_size
 from penstock.cli.token_options import TOKEN_OPTIONS, token_given
 from penstock.errors import Exit
+from penstock.threads import in_thread
 
 if TYPE_CHECKING:
     from penstock.client import Client
@@ -49,14 +51,15 @@ class Options:
         """Whether a terminal gets a progress bar."""
         return not (self.quiet or self.json)
 
-    def client(self, **more: Any) -> "Client":
+    @asynccontextmanager
+    async def client(self, **more: Any) -> "AsyncIterator[Client]":
         """A client of the server that was asked for; ``more`` is what one command knows of."""
         from penstock.cli.logins import kept_token
         from penstock.client import Client
 
         try:
-            token = self.token or kept_token(self.server)
-            return Client(
+            token = more.get("token") or self.token or await in_thread(kept_token, self.server)
+            made = Client(
                 self.server,
                 limit_rate=self.limit_rate,
                 timeout=self.timeout,
@@ -65,6 +68,8 @@ class Options:
             )
         except ValueError as error:
             raise click.UsageError(f"--server or --token: {error}") from None
+        async with made as client:
+            yield client
 
 
 def _bytes(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
@@ -146,9 +151,11 @@ def sha256_option(meaning: str) -> Callable[[Callable[..., Any]], Callable[..., 
     return click.option("--sha256", metavar="HEX", callback=_sha256, help=meaning)
 
 
-def size_option(flag: str, meaning: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def size_option(
+    flag: str, meaning: str, metavar: str = "BYTES"
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An option whose value is bytes, such as ``512K``."""
-    return click.option(flag, metavar="BYTES", callback=_bytes, help=meaning)
+    return click.option(flag, metavar=metavar, callback=_bytes, help=meaning)
 
 
 def client_command(

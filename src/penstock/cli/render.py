@@ -306,6 +306,9 @@ class HumanLines:
         self._say(f"{cluster.live:,}{needed} live, {copies} of each part")
         if cluster.removing:
             self._say(f"{_files(cluster.removing)} to be removed from the nodes")
+        short, lost = (cluster.upkeep.get(name, 0) for name in ("short", "lost"))
+        if short:
+            self._say(f"{short:,} parts have too few copies, of {lost:,} of them there is none")
 
     def node(self, node: "NodeInfo") -> None:
         self._say("  ".join(_node_cells(node)))

@@ -99,4 +99,5 @@ def _usage(json: bool, error: click.ClickException) -> None:
     if isinstance(error, click.UsageError) and error.ctx is not None:
         hint = f" ({error.ctx.command_path} --help tells more)"
     render = make_render(json=json, quiet=True)
-    render.refused(error.format_message() + hint, error.exit_code)
+    message = " ".join(error.format_message().split())  # choices come in lines of their own
+    render.refused(message + hint, error.exit_code)

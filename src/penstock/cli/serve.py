@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 import click
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from penstock.cli.options import exit_codes
 from penstock.cli.settings_options import options_of, settings_of
@@ -15,6 +15,8 @@ from penstock.systemd import end_with_parent, place
 
 class _AsSupervised(Settings):
     """Of the variables alone: the supervisor has read the file, which may be another by now."""
+
+    model_config = SettingsConfigDict(toml_file=None)
 
     @classmethod
     def settings_customise_sources(

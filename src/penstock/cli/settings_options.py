@@ -84,4 +84,7 @@ def _told(error: ValidationError) -> str:
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else "settings"
     flag = "--" + name.replace("_", "-")
-    return f"{flag} (or PENSTOCK_{name.upper()}): {first['msg']}"
+    # What a check of ours raised is told in its own words.
+    raised = first.get("ctx", {}).get("error")
+    why = str(raised) if first["type"] == "value_error" and raised else first["msg"]
+    return f"{flag} (or PENSTOCK_{name.upper()}): {why}"

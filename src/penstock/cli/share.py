@@ -1,39 +1,16 @@
 """``penstock share``."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
-from penstock.cli.durations import parse_duration
+from penstock.cli.durations import Duration
 from penstock.cli.execute import execute
 from penstock.cli.names import as_prefix
 from penstock.cli.options import Options, client_command, size_option
 from penstock.cli.render import make_render
 from penstock.cli.tally import Tally
 from penstock.errors import Exit
-
-_NEVER = "never"
-
-
-class _Lifetime(click.ParamType[float]):
-    """Seconds; infinite for never."""
-
-    name = "time"
-
-    def convert(
-        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """As :class:`click.ParamType` has it."""
-        if isinstance(value, float):
-            return value
-        if value.strip().lower() == _NEVER:
-            return float("inf")
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            self.fail(f"{error}, or never", param, ctx)
 
 
 @client_command(
@@ -44,7 +21,7 @@ class _Lifetime(click.ParamType[float]):
 @click.option(
     "--expires",
     metavar="TIME",
-    type=_Lifetime(),
+    type=Duration(may_be_never=True),
     help="How long it is good for: 7d, 12h, or never.  [default: the server's, 7 days]",
 )
 @click.option(
@@ -120,6 +97,8 @@ def _check(
 ) -> None:
     if bool(names) == (upload is not None):
         raise click.UsageError("name what is to be shared, or say --upload FOLDER/; not both")
+    if upload == "":
+        raise click.UsageError("--upload: name a folder; / is everything")
     if upload is not None and downloads is not None:
         raise click.UsageError("--downloads is for what is fetched; --upload takes --files")
     if upload is None and (files is not None or largest is not None):
@@ -138,15 +117,17 @@ def _password(asked: bool, file: str | None) -> str | None:
         return typed
     if file is None:
         return None
-    text = sys.stdin.readline() if file == "-" else _first_line(Path(file))
-    if not (found := text.rstrip("\r\n")):
+    if not (found := _first_line(file).rstrip("\r\n")):
         raise click.UsageError("--password-file: there is no password in it")
     return found
 
 
-def _first_line(path: Path) -> str:
+def _first_line(file: str) -> str:
     try:
-        with path.open(encoding="utf-8") as opened:
-            return opened.readline(4096)
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"--password-file: {error}") from None
+        with click.open_file(file, "rb") as opened:
+            line: bytes = opened.readline(4096)
+        return line.decode()
+    except OSError as error:
+        raise click.UsageError(f"--password-file: {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise click.UsageError(f"--password-file: {file} is no text in UTF-8") from None

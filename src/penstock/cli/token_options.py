@@ -12,6 +12,7 @@ TOKEN_OPTIONS: Final[list[Callable[[Callable[..., Any]], Callable[..., Any]]]] =
     click.option(
         "--token-file",
         metavar="FILE",
+        type=click.Path(dir_okay=False, allow_dash=True),
         envvar="PENSTOCK_TOKEN_FILE",
         show_envvar=True,
         help="File that holds the token for the server, - for standard input. Without it the "

@@ -1,7 +1,7 @@
 """``penstock tokens`` and the commands below it."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,16 +35,27 @@ def _placed(command: click.Command) -> click.Command:
     return command
 
 
-@asynccontextmanager
-async def _tokens(options: Options, given: dict[str, Any]) -> "AsyncIterator[Tokens | LocalTokens]":
+def _folder(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    """With its last slash. An empty one is refused: it would bind the token to nothing."""
+    if value == "":
+        raise click.BadParameter("name a folder, or leave it out")
+    return "" if value is None else value.rstrip("/") + "/"
+
+
+def _tokens(
+    options: Options, given: dict[str, Any]
+) -> "AbstractAsyncContextManager[Tokens | LocalTokens]":
     """Those of the server, or of the catalog here."""
     local = given.pop("local")
     if local or any(given[name] is not None for name in _PLACE):
-        async with local_tokens(settings_of(given)) as tokens:
-            yield tokens
-    else:
-        async with options.client() as client:
-            yield client.tokens
+        return local_tokens(settings_of(given))
+    return _of_server(options)
+
+
+@asynccontextmanager
+async def _of_server(options: Options) -> "AsyncIterator[Tokens]":
+    async with options.client() as client:
+        yield client.tokens
 
 
 @_placed
@@ -52,9 +63,10 @@ async def _tokens(options: Options, given: dict[str, Any]) -> "AsyncIterator[Tok
 def ls(options: Options, **given: Any) -> Exit:
     """List the tokens, also those that have expired. What they are is told, never their text."""
     render, tally = make_render(json=options.json, quiet=options.quiet), Tally("tokens")
+    opened = _tokens(options, given)
 
     async def work() -> None:
-        async with _tokens(options, given) as tokens:
+        async with opened as tokens:
             for token in await tokens.list():
                 tally.add_size(0)
                 render.token(token)
@@ -74,7 +86,9 @@ def ls(options: Options, **given: Any) -> Exit:
     help="What it is good for: read (list and get files), write (put and remove them), archive "
     "(make archives, look after jobs), admin (everything). May be given again.",
 )
-@click.option("--prefix", metavar="FOLDER/", default="", help="The folder that it is bound to.")
+@click.option(
+    "--prefix", metavar="FOLDER/", callback=_folder, help="The folder that it is bound to."
+)
 @click.option(
     "--expires", metavar="TIME", type=Duration(), help="How long it is good, such as 90d or 12h."
 )
@@ -85,7 +99,7 @@ def ls(options: Options, **given: Any) -> Exit:
     type=click.FloatRange(min=0, min_open=True),
     help="How often it may be used.",
 )
-@size_option("--rate", "Most bytes per second of all its transfers, such as 10M.")
+@size_option("--rate", "Most bytes per second of all its transfers, such as 10M.", "RATE")
 def add(
     name: str,
     scopes: Sequence[str],
@@ -98,9 +112,10 @@ def add(
 ) -> Exit:
     """Make a token for NAME, and print it: nobody can show it again."""
     render, tally = make_render(json=options.json, quiet=options.quiet), Tally("tokens")
+    opened = _tokens(options, given)
 
     async def work() -> None:
-        async with _tokens(options, given) as tokens:
+        async with opened as tokens:
             token, text = await tokens.add(
                 name,
                 scopes,
@@ -121,9 +136,10 @@ def add(
 def rm(ids: Sequence[str], options: Options, **given: Any) -> Exit:
     """End these tokens, and every login and share link that was made with them."""
     render, tally = make_render(json=options.json, quiet=options.quiet), Tally("tokens")
+    opened = _tokens(options, given)
 
     async def work() -> None:
-        async with _tokens(options, given) as tokens:
+        async with opened as tokens:
             for identity in ids:
                 try:
                     await tokens.remove(identity)

@@ -10,7 +10,7 @@ from penstock.client.http import Http, json_of
 from penstock.client.listing import stat
 from penstock.client.progress import Progress
 from penstock.client.tus_fields import Standing
-from penstock.errors import DigestMismatch, NotFound
+from penstock.errors import DigestMismatch, Forbidden, NotFound
 from penstock.octets.digests import Digester
 
 
@@ -28,14 +28,17 @@ class Destination:
         return tus_fields.metadata_field(filename=self.key, filetype=self.content_type, **more)
 
     async def holds(self, reader: FileReader) -> FileInfo | None:
-        """What is stored if it is what the file has; digests it only if the sizes agree."""
+        """What is stored if it is what the file has; digests it only if the sizes agree.
+
+        A token that may write and not read cannot know: it sends.
+        """
         try:
             info = await stat(self.http, self.key, once=True)
             if info.size != reader.size:
                 return None
             if info.sha256 is None:
                 info = await stat(self.http, self.key, digest=True, once=True)
-        except NotFound:
+        except (NotFound, Forbidden):
             return None
         await reader.digest_to(reader.size)
         same = info.sha256 == sha256_hex(reader.digester)
@@ -52,7 +55,7 @@ class Destination:
         if info is not None and end.etag in (None, info.etag):
             check_stored(info, sent)
             return info
-        # Somebody has replaced or removed it already. This is what it was.
+        # Somebody has replaced or removed it already, or we may not see it. This is what it was.
         return FileInfo(
             key=self.key,
             size=sent.size,
@@ -65,9 +68,12 @@ class Destination:
         )
 
     async def _info(self) -> FileInfo | None:
-        """All that the listing tells of the file: more than a HEAD does."""
+        """All that the listing tells of the file, more than a HEAD does, to who may read."""
         url = self.http.url("/v1/files", [("prefix", self.key), ("limit", "1")])
-        _, body = await self.http.call("GET", url)
+        try:
+            _, body = await self.http.call("GET", url)
+        except Forbidden:
+            return None
         found = understood(Page.from_json, json_of(body)).files
         return found[0] if found and found[0].key == self.key else None
 

@@ -64,8 +64,9 @@ class NodeInfo:
 class ClusterInfo:
     """How a cluster stands: ``live`` nodes take parts, nothing is stored while they are fewer than
     ``min_nodes``, and there are ``replicas`` copies of each part. ``removing`` files wait to be
-    removed from the nodes. ``upkeep`` is what the process that answered has seen and done to keep
-    it whole, since it began, by name."""
+    removed from the nodes. ``upkeep`` is what the process that answered has done to keep it whole,
+    since it began, by name; in it ``short`` parts have too few copies now, and of ``lost`` ones
+    among them no copy can be had, whichever process answers."""
 
     nodes: Sequence[NodeInfo]
     live: int

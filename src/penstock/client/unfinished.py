@@ -8,7 +8,7 @@ from typing import Any, Self
 from penstock.client import tus, tus_fields
 from penstock.client.answers import understood
 from penstock.client.http import Http, json_of
-from penstock.errors import MethodNotAllowed, NotFound
+from penstock.errors import Forbidden, MethodNotAllowed, NotFound
 
 WORTH_WAITING = 64 << 20
 """Bytes that are worth finding out whether whoever sent them is still there."""
@@ -107,7 +107,7 @@ async def listing(http: Http, key: str) -> list[Found]:
     """The uploads of ``key`` that are not ended, in one try; none if the server lists none."""
     try:
         _, body = await http.ask("GET", http.url(tus.UPLOADS, [("key", key)]))
-    except (NotFound, MethodNotAllowed):
+    except (NotFound, MethodNotAllowed, Forbidden):  # of a share link others' are not shown
         return []
     return understood(
         lambda all_of: [Found.from_json(one) for one in all_of["uploads"]], json_of(body)

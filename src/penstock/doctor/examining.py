@@ -16,7 +16,7 @@ from penstock.doctor.on_catalog import look_into_catalog
 from penstock.doctor.on_cluster import look_at_cluster
 from penstock.doctor.on_host import look_at_clock, look_at_disk, look_at_extras, look_at_limits
 from penstock.doctor.on_s3 import look_at_s3
-from penstock.doctor.on_settings import look_at_access, look_at_names
+from penstock.doctor.on_settings import look_at_access, look_at_names, look_at_public_url
 from penstock.errors import PenstockError
 from penstock.stores.interface import Store
 from penstock.stores.s3.store import S3Store
@@ -38,6 +38,7 @@ class Examination:
     cluster: ClusterOptions | None = None
     host: str = "127.0.0.1"
     access: bool = False
+    public_url: str = ""
     max_transfers: int = 1
     variables: Collection[str] = frozenset()
     """Those of the environment that are options of commands."""
@@ -46,7 +47,9 @@ class Examination:
         """One after the other; what is wrong is among them, and raises nothing."""
         for one in await in_thread(lambda: [*look_at_names(self.variables)]):
             yield one
-        yield look_at_access(self.host, is_on=self.access)
+        yield look_at_access(self.host, is_on=self.access, public_url=self.public_url)
+        for one in look_at_public_url(self.public_url):
+            yield one
         yield await in_thread(_folder, self.data)
         for one in await in_thread(look_at_disk, self.data):
             yield one

@@ -9,8 +9,6 @@ from typing import Final
 
 from penstock.doctor.findings import Finding, State, ok, warning
 
-_LITTLE: Final = 1 << 30
-"""Bytes of free space below which it is told."""
 _FEW: Final = 10_000
 """Files that can still be made, below which it is told."""
 
@@ -32,6 +30,7 @@ _NOT_A_DISK: Final = {
 _EXTRAS: Final = {
     "compress": (("brotli",), "text is sent in gzip only"),
     "postgres": (("psycopg",), "the catalog can be SQLite only"),
+    "profile": (("memray",), "no profiles are made"),
     "s3": (("botocore",), "files cannot be kept in S3"),
     "traces": (("opentelemetry",), "no traces are sent"),
 }

@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias
 
-from penstock.doctor.findings import Finding, Findings, broken, ok
+from penstock.cluster.trust import is_loopback
+from penstock.doctor.findings import Finding, Findings, broken, ok, warning
 from penstock.doctor.through import receiving, sending
 from penstock.doctor.through.exchange import Front
 from penstock.doctor.through.probe import Probe, probing
@@ -25,6 +27,8 @@ _LOOKS: Final[Sequence[tuple[str, _Look]]] = (
     ("links", receiving.scheme),
 )
 """Each with the name of what is wrong if it cannot even be looked at."""
+_OURS: Final = "Penstock"
+"""What the server calls itself in ``Server``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +36,32 @@ class Through:
     """A look at the server that is reached at ``url``, by requests such as users make.
 
     ``token`` needs the scopes read and write. What is put there for it is in a folder of its own,
-    and taken away again. ``slow``: also what takes more than a minute.
+    and taken away again. ``pause``: seconds for which an answer is left to pause, if any.
     """
 
     url: str
     token: str | None = None
-    slow: bool = False
+    pause: float = 0.0
 
     async def findings(self) -> Findings:
         """One after the other; what is wrong is among them, and raises nothing."""
-        name = f"server at {self.url}"
+        front = Front(self.url, self.token)
+        name = f"server at {front.url}"
         try:
-            front = Front(self.url, self.token)
             async with probing(front) as probe:
-                yield ok(name, await self._told(front))
-                slow = (("answers that pause", receiving.silence),) if self.slow else ()
-                for what, look in (*_LOOKS, *slow):
+                between = await _between(front)
+                yield ok(name, f"it answers; between us is {between or 'nobody that says so'}")
+                yield _access(probe, between)
+                for what, look in (*_LOOKS, *self._slow()):
                     for finding in await self._looked(what, look, probe):
                         yield finding
         except PenstockError as error:
             yield broken(name, error.detail)
 
-    async def _told(self, front: Front) -> str:
-        answer, _ = await front.call("GET", "/livez")
-        between = answer.fields.get("Via") or answer.fields.get("Server") or "nobody that says so"
-        return f"it answers; between us is {between}"
+    def _slow(self) -> Sequence[tuple[str, _Look]]:
+        if not self.pause:
+            return ()
+        return (("answers that pause", partial(receiving.silence, pause=self.pause)),)
 
     async def _looked(self, what: str, look: _Look, probe: Probe) -> Sequence[Finding]:
         try:
@@ -66,3 +71,23 @@ class Through:
         if found is None:
             return []
         return [found] if isinstance(found, Finding) else found
+
+
+async def _between(front: Front) -> str:
+    """Who passes requests on, as far as they say so; empty for nobody."""
+    answer, _ = await front.call("GET", "/livez")
+    server = answer.fields.get("Server", "")
+    return answer.fields.get("Via") or ("" if server == _OURS else server)
+
+
+def _access(probe: Probe, between: str) -> Finding:
+    name = "access"
+    if probe.is_guarded:
+        return ok(name, "tokens and logins are asked for")
+    if not between and is_loopback(probe.front.host):
+        return ok(name, "nobody is asked who they are, here on the server's own host")
+    return warning(
+        name,
+        "nobody is asked who they are: whoever reaches this address may read, change and remove "
+        "every file. Behind a proxy set access=on, unless the proxy checks who comes",
+    )

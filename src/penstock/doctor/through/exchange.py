@@ -4,11 +4,12 @@ responses, when each byte comes, trailer fields."""
 import asyncio
 import json
 import ssl
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from multidict import CIMultiDict
 
@@ -106,16 +107,20 @@ class Exchange:
         return data
 
     async def _chunk(self) -> bytes:
-        size = int((await self._reader.readline()).partition(b";")[0] or b"0", 16)
+        size = int((await self._line()).partition(b";")[0], 16)
         if size:
             data = await self._reader.readexactly(size)
             await self._reader.readexactly(2)
             return data
-        while (line := await self._reader.readline()).strip():
+        while (line := await self._line()).strip():
             name, _, value = line.decode("latin-1").partition(":")
             self.trailers.add(name, value.strip())
         self._chunked, self._left = False, 0
         return b""
+
+    async def _line(self) -> bytes:
+        """A line of the framing; the end of the connection is none, so what it cuts is no end."""
+        return await self._reader.readuntil(b"\n")
 
     async def rest(self) -> bytes:
         """All of the body that is left."""
@@ -128,12 +133,14 @@ class Exchange:
 class Front:
     """Where the server is reached, and what is shown there.
 
+    A user and a password in the address are shown by HTTP Basic (RFC 7617), and told nobody.
+
     :raises PenstockError: by :meth:`open`: nobody answers there as should be.
     """
 
     def __init__(self, url: str, token: str | None) -> None:
         parts = urlsplit(url)
-        self.url = url
+        self.url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         self.host = parts.hostname or ""
         self.is_tls = parts.scheme == "https"
         self.port = parts.port or (443 if self.is_tls else 80)
@@ -146,6 +153,9 @@ class Front:
         }
         if token is not None:
             self.fields["Authorization"] = f"Bearer {token}"
+        elif parts.username is not None:
+            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self.fields["Authorization"] = f"Basic {b64encode(login.encode()).decode()}"
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Exchange]:

@@ -3,7 +3,7 @@
 import secrets
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
@@ -12,14 +12,19 @@ from penstock.doctor.through.exchange import Front, refused, told_in
 from penstock.errors import LoginNeeded, PenstockError
 
 TUS: Final = {"Tus-Resumable": "1.0.0"}
+_GONE: Final = (200, 204, 404, 410)
 
 
 @dataclass(slots=True)
 class Probe:
-    """A folder of its own on the server, and the uploads that were begun for it."""
+    """A folder of its own on the server, and the uploads that were begun for it.
+
+    ``is_guarded``: the server asks who comes.
+    """
 
     front: Front
     folder: str
+    is_guarded: bool
     paths: list[str] = field(default_factory=list)
 
     def key(self, name: str) -> str:
@@ -51,10 +56,22 @@ class Probe:
         return made
 
     async def clean(self) -> None:
-        """Take everything away again; what is gone already is no trouble."""
+        """Take everything away again; what is gone already is no trouble.
+
+        :raises PenstockError: something is left.
+        """
+        why = ""
         for path in reversed(self.paths):
             fields = TUS if path.startswith("/v1/uploads/") else {}
-            await self.front.call("DELETE", path, fields)
+            try:
+                answer, _ = await self.front.call("DELETE", path, fields)
+            except PenstockError as error:
+                why = error.detail
+            else:
+                if answer.status not in _GONE:
+                    why = f"DELETE is answered {answer.status}"
+        if why:
+            raise PenstockError(f"not all of {self.folder} could be removed again: {why}")
 
 
 @asynccontextmanager
@@ -62,6 +79,7 @@ async def probing(front: Front) -> AsyncIterator[Probe]:
     """A probe within the folder that the token is bound to, while the block runs.
 
     :raises LoginNeeded: the server wants a token, or another one.
+    :raises PenstockError: no Penstock answers there; or something of the probe is left.
     """
     answer, body = await front.call("GET", "/v1/session")
     session = told_in(body)
@@ -72,8 +90,12 @@ async def probing(front: Front) -> AsyncIterator[Probe]:
         raise PenstockError(f"no Penstock of this version answers at {front.url}")
     if not {"read", "write"} <= {*scopes} and "admin" not in scopes:
         raise LoginNeeded("the token has not both of the scopes read and write")
-    probe = Probe(front, f"{session.get('prefix') or ''}penstock-doctor-{secrets.token_hex(6)}/")
+    folder = f"{session.get('prefix') or ''}penstock-doctor-{secrets.token_hex(6)}/"
+    probe = Probe(front, folder, session.get("access") is True)
     try:
         yield probe
-    finally:
-        await probe.clean()
+    except BaseException:
+        with suppress(PenstockError):
+            await probe.clean()
+        raise
+    await probe.clean()

@@ -1,6 +1,7 @@
 """What becomes of downloads on their way."""
 
 import asyncio
+import json
 from typing import Final
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from penstock.errors import ServerUnavailable
 _TEXT: Final = b"".join(b"<p>line %06d of a page\n" % number for number in range(4096))
 _FIRST, _WHOLE = 20_000, 60_000
 _PATCH: Final = {**TUS, "Content-Type": "application/offset+octet-stream"}
-_SLOW: Final = 75.0
+PAUSE: Final = 75.0
 """Seconds: proxies give a silent server sixty by default."""
 _LONG: Final = 6_000
 
@@ -22,9 +23,9 @@ async def passed_on_at_once(probe: Probe) -> Finding:
     return await _followed(probe, "downloads are passed on while they come", "followed", 0.0)
 
 
-async def silence(probe: Probe) -> Finding:
-    """Whether an answer may pause for longer than a minute; takes that long."""
-    return await _followed(probe, "answers that pause", "paused", _SLOW)
+async def silence(probe: Probe, pause: float) -> Finding:
+    """Whether an answer may pause for so many seconds; takes that long."""
+    return await _followed(probe, "answers that pause", "paused", pause)
 
 
 async def _followed(probe: Probe, name: str, file: str, pause: float) -> Finding:
@@ -40,7 +41,8 @@ async def _followed(probe: Probe, name: str, file: str, pause: float) -> Finding
                 came += len(await exchange.some())
         except TimeoutError:
             pass
-        await asyncio.sleep(pause)
+        if came == _FIRST:
+            await asyncio.sleep(pause)
         await _append(probe, path, _FIRST, _WHOLE - _FIRST)
         if came < _FIRST:
             return warning(
@@ -182,14 +184,14 @@ async def long_requests(probe: Probe) -> Finding:
 
 async def scheme(probe: Probe) -> Finding | None:
     """Whether links that the server makes lead to where it is called; ``None``: it makes none."""
-    path = await probe.stored("shared.txt", b"shared", "text/plain")
+    await probe.stored("shared.txt", b"shared", "text/plain")
     key = probe.key("shared.txt")
-    wish = f'{{"kind": "download", "keys": ["{key}"], "expires_in": 60}}'.encode()
+    wish = json.dumps({"kind": "download", "keys": [key], "expires_in": 60}).encode()
     answer, body = await probe.front.call(
         "POST", "/v1/shares", {"Content-Type": "application/json"}, wish
     )
     told = told_in(body)
-    if answer.status != 201 or not path:
+    if answer.status != 201:
         return None
     probe.paths.append(f"/v1/shares/{told.get('id')}")
     name, url = "links", str(told.get("url"))

@@ -39,7 +39,7 @@ async def passed_on_at_once(probe: Probe) -> Finding:
     return warning(
         name,
         "they are gathered first: the client waits twice, the proxy's disk has to hold every "
-        "upload, and of one that breaks off nothing is kept. nginx: proxy_request_buffering off; "
+        "upload, and of one that breaks off nothing is kept. nginx: proxy_request_buffering off "
         "and proxy_http_version 1.1; Caddy: leave request_buffers out",
     )
 
@@ -50,7 +50,9 @@ async def _is_seen(probe: Probe, name: str) -> bool:
     while asyncio.get_running_loop().time() < deadline:
         _, body = await probe.front.call("GET", path)
         uploads = told_in(body).get("uploads")
-        if isinstance(uploads, list) and any(one["active"] or one["offset"] for one in uploads):
+        if isinstance(uploads, list) and any(
+            one.get("active") or one.get("offset") for one in uploads
+        ):
             return True
         await asyncio.sleep(0.1)
     return False
