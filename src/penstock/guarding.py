@@ -2,13 +2,12 @@
 
 import logging
 import sys
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from penstock.access import Access, AccessOptions, open_access
 from penstock.catalog import GroupCommit
 from penstock.cluster.trust import is_loopback
-from penstock.server.logs import note
+from penstock.logs import note
 from penstock.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,12 +67,7 @@ class FirstToken:
             _say(f"First token, which is good for everything and shown only now: {self._text}")
             self._text = ""
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._text:
             await self._access.remove_token(self._id)
 

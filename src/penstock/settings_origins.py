@@ -8,7 +8,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from pydantic import SecretStr
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -46,6 +45,12 @@ class Unknown(NamedTuple):
     name: str
     where: str
     nearest: str | None
+
+    @property
+    def text(self) -> str:
+        """What there is to say of it."""
+        meant = f"; {self.nearest} may be meant" if self.nearest else ""
+        return f"{self.name} in {self.where} is no setting, and is ignored{meant}"
 
 
 def settings_with_origins(given: Mapping[str, Any]) -> tuple[Settings, Mapping[str, Origin]]:
@@ -119,8 +124,3 @@ def unknown_names(known_variables: Collection[str]) -> Iterator[Unknown]:
 
 def _nearest(name: str, names: Collection[str]) -> str | None:
     return next(iter(difflib.get_close_matches(name, names, 1, 0.7)), None)
-
-
-def is_secret(value: object) -> bool:
-    """Whether a value must not be shown."""
-    return isinstance(value, SecretStr)

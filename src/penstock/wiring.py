@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from penstock import __version__
-from penstock.access import Access, AccessOptions, open_access
+from penstock.access import Access
 from penstock.access.shares import BEARER as SHARE
 from penstock.access.shares import Shares
 from penstock.archives import in_store
@@ -28,6 +28,7 @@ from penstock.catalog import (
     sqlite_url,
 )
 from penstock.catalog.access.shares import SqlShares
+from penstock.catalog.away import told_when_away
 from penstock.catalog.hanging import bounded
 from penstock.catalog.looking import look_at, shown
 from penstock.cluster import ClusterOptions, NodeState, check_secret, is_loopback
@@ -41,7 +42,7 @@ from penstock.pulls import LANE as PULL_LANE
 from penstock.pulls import Puller, Pulls
 from penstock.remote import Remote, RemoteLimits
 from penstock.server import Services, build_app, run_server, run_worker
-from penstock.server.dashboard.password import told_login
+from penstock.server.access.password import told_login
 from penstock.server.serving import SERVING
 from penstock.settings import Settings
 from penstock.stores import Store, open_store
@@ -174,8 +175,10 @@ async def _close(services: Services) -> None:
 
 
 def _open_catalog(settings: Settings) -> "Engine":
+    """:raises ServerUnavailable: the database is away."""
     settings.data.mkdir(parents=True, exist_ok=True)
-    return open_database(_catalog_url(settings))
+    with told_when_away():
+        return open_database(_catalog_url(settings))
 
 
 def open_services(settings: Settings, engine: "Engine | None" = None) -> Services:
@@ -325,14 +328,10 @@ async def access_of_catalog(settings: Settings) -> AsyncIterator[Access]:
         )
     engine = await in_thread(open_database, url)
     commits = GroupCommit(engine)
-    options = AccessOptions(
-        is_on=True,
-        session_expiry=settings.session_expiry,
-        audit_keep=settings.audit_keep,
-        secret=settings.secret.get_secret_value(),
-    )
+    # Whatever is asked of others, what is done here is noted in the audit log.
+    settings = settings.model_copy(update={"access": "on"})
     try:
-        yield open_access(engine, commits, options)
+        yield open_access_of(settings, engine, commits)
     finally:
         await commits.close()
         await in_thread(engine.dispose)
@@ -362,6 +361,7 @@ def examination(
         cluster_options(settings) if _in_cluster(settings) else None,
         host=settings.host,
         access=access_is_on(settings),
+        public_url=settings.public_url,
         max_transfers=settings.max_transfers,
         variables=variables,
     )

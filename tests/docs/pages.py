@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+GUIDES = DOCS / "how-to"
 
 NOT_RUN = "not run"
 NOT_CHECKED = "not checked"
 BACKGROUND = "background"
 _MARKERS = (NOT_RUN, NOT_CHECKED, BACKGROUND)
+
+_RUNNABLE = ("sh", "python")
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<ticks>`{3,})(?P<language>\w*) *")
 _MARKER = re.compile(rf" *<!-- (?P<name>{'|'.join(_MARKERS)}): *(?P<text>.*?) *-->")
@@ -51,6 +54,11 @@ def blocks(page: Path) -> Iterator[Block]:
             found = (marker["name"], marker["text"]) if marker else ("", "")
             yield Block(opened["language"], inside, number, *found)
         before = line
+
+
+def commands(page: Path) -> list[Block]:
+    """The fences of a page that can be run."""
+    return [block for block in blocks(page) if block.language in _RUNNABLE]
 
 
 def _until(lines: Iterator[tuple[int, str]], opened: re.Match[str]) -> str:

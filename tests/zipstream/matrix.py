@@ -27,7 +27,8 @@ _CORPORA = {"files": "various files", "names": "hostile names", "past 4 GiB": "4
 _TEXT = """\
 # Who opens our ZIPs
 
-Written by `python -m tests.zipstream.matrix`; the tests hold it against the readers they find.
+Look up which programs open the ZIPs that Penstock makes, from a file and from a pipe. Written by
+`python -m tests.zipstream.matrix`; the tests hold it against the readers they find.
 
 | layout | when | length, ETag and Range |
 |---|---|---|

@@ -7,11 +7,11 @@ import random
 import aiohttp
 
 from penstock import __version__
+from penstock.logs import note
 from penstock.node.addresses import advertised, is_any, joined, locator_url
 from penstock.node.context import Node
 from penstock.node.options import Options
 from penstock.node.telling import Locator
-from penstock.server.logs import note
 from penstock.server.serving import Traffic
 
 TRIES = 5

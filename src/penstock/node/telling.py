@@ -7,10 +7,10 @@ import time
 import aiohttp
 
 from penstock.cluster import CLUSTER
+from penstock.logs import note
 from penstock.node.addresses import joined, local_host
 from penstock.node.context import Node
 from penstock.node.shelf import Space
-from penstock.server.logs import note
 from penstock.server.urls import rfc3339
 
 _TIMEOUT = aiohttp.ClientTimeout(total=3.0)

@@ -19,11 +19,11 @@ from yarl import URL
 from penstock.client.address import Address
 from penstock.client.download import Download, Ranges
 from penstock.errors import Busy, DigestMismatch, PenstockError, SourceChanged
+from penstock.logs import note
 from penstock.octets.digests import Digester
 from penstock.relay import here
 from penstock.relay.told import Told
 from penstock.relay.upstream import Upstream, passed_on
-from penstock.server.logs import note
 from penstock.threads import in_thread, to_the_end
 
 _RANGES = Ranges(parallel=1, size=524_288, gzip=True)

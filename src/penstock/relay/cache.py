@@ -16,6 +16,7 @@ from hashlib import sha256
 
 from penstock.client.download import Ranges
 from penstock.errors import Busy, NotFound, PenstockError, SourceChanged
+from penstock.logs import note
 from penstock.octets.digests import Digester
 from penstock.relay.deciding import Answer, Found, decide, may_be_kept
 from penstock.relay.fetching import Fetch
@@ -23,7 +24,6 @@ from penstock.relay.freshness import Wish
 from penstock.relay.shelf import Shelf, Stored
 from penstock.relay.told import Told
 from penstock.relay.upstream import Upstream
-from penstock.server.logs import note
 
 _FETCHES = 32
 """At once; each holds a file and some connections."""

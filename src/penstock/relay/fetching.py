@@ -11,11 +11,11 @@ from functools import partial
 from penstock.client.address import Address
 from penstock.client.download import Download, Ranges
 from penstock.errors import PenstockError, SourceChanged, StorageFull
+from penstock.logs import note
 from penstock.octets.digests import Digester
 from penstock.relay.freshness import may_be_stored
 from penstock.relay.told import Told
 from penstock.relay.upstream import Upstream, passed_on
-from penstock.server.logs import note
 from penstock.server.wire import Wire
 from penstock.threads import open_in_thread
 

@@ -35,9 +35,10 @@ ROUTINE = web.RequestKey("routine", bool)
 
 def shown_path(request: web.Request) -> str:
     """The path for logs: of a share link without the signature, which is as good as a token."""
-    path = request.rel_url.raw_path
+    # Routes are found by the decoded path: /%73/… is one of a share as well.
+    path = request.path
     if not path.startswith("/s/"):
-        return path
+        return request.rel_url.raw_path
     link, slash, rest = path[3:].partition("/")
     identity = _SHARE_ID.match(link)
     return f"/s/{identity[0] if identity else ''}{slash}{rest}"

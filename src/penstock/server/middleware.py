@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from penstock.catalog.away import told_when_away
 from penstock.errors import PenstockError
+from penstock.logs import note
 from penstock.server import problems
 from penstock.server.context import (
     BEGUN,
@@ -23,7 +24,6 @@ from penstock.server.context import (
     SENT,
     shown_path,
 )
-from penstock.server.logs import note
 from penstock.server.receiving import check_expectation, check_origin
 from penstock.server.serving import serving_of
 

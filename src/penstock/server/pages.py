@@ -67,6 +67,11 @@ def shown(name: str) -> Handler:
     return show
 
 
+def sentence(detail: str) -> str:
+    """What an error says, as pages say it."""
+    return f"{detail[:1].upper()}{detail[1:]}."
+
+
 def _filled(template: str, words: dict[str, str]) -> str:
     return _GAP.sub(lambda gap: words.get(gap[1], ""), template)
 

@@ -84,7 +84,6 @@ async def _listen(
 
 def make_runner(app: web.Application) -> web.AppRunner:
     """The runner with the server's limits, not yet set up."""
-    app.on_response_prepare.append(_send_elsewhere)
     return web.AppRunner(
         app,
         access_log=None,
@@ -97,12 +96,6 @@ def make_runner(app: web.Application) -> web.AppRunner:
         max_line_size=_LONGEST_LINE,
         shutdown_timeout=1.0,
     )
-
-
-async def _send_elsewhere(request: web.Request, response: web.StreamResponse) -> None:
-    """Who asks while this process ends makes its next connection to another one."""
-    if request.app[SERVING].traffic.draining:
-        response.force_close()
 
 
 async def _drain(

@@ -14,8 +14,8 @@ from itertools import chain, islice
 
 from penstock.archives import MemberReader, PlannedZip, Sources, StreamedZip
 from penstock.errors import SourceChanged
+from penstock.logs import note
 from penstock.server.chunked import send_chunk
-from penstock.server.logs import note
 from penstock.server.wire import Wire
 from penstock.stores.interface import LocalFiles, OpenFile
 from penstock.threads import open_in_thread

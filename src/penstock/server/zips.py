@@ -9,9 +9,10 @@ from aiohttp import web
 from penstock.archives import PlannedZip, Selection, UrlMember
 from penstock.archives.selection import Compress, OnError
 from penstock.downloads import Representation, etag_field
-from penstock.errors import NotFound, SourceChanged, UnsupportedMediaType
+from penstock.errors import NotFound, SourceChanged
 from penstock.server.access.within import selection_within
-from penstock.server.receiving import MOST_SMALL, small_body
+from penstock.server.json_body import json_body
+from penstock.server.receiving import MOST_SMALL
 from penstock.server.sending import Admit, answer, answer_chunked
 from penstock.server.services import Services, services_of
 from penstock.server.serving import serving_of
@@ -83,9 +84,7 @@ async def get_kept_zip(request: web.Request) -> web.StreamResponse:
 
 
 async def _selection_of(request: web.Request) -> Selection:
-    if request.content_type != "application/json":
-        raise UnsupportedMediaType("send the selection as application/json")
-    selection = Selection.from_json(await small_body(request, MOST_SMALL))
+    selection = Selection.from_json(await json_body(request, MOST_SMALL, "the selection"))
     return selection_within(request, selection)
 
 

@@ -3,7 +3,6 @@
 from penstock.stores.interface import (
     ALWAYS,
     NOTHING_KNOWN,
-    Capabilities,
     Checksum,
     ChecksumBook,
     Condition,
@@ -21,7 +20,6 @@ from penstock.stores.opening import open_store
 __all__ = [
     "ALWAYS",
     "NOTHING_KNOWN",
-    "Capabilities",
     "Checksum",
     "ChecksumBook",
     "Condition",

@@ -82,14 +82,6 @@ ALWAYS = Condition()
 
 
 @dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What callers must know of a store to use it well."""
-
-    atomic_replace: bool = True
-    native_checksums: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """One page of a listing in key order (bytewise UTF-8).
 
@@ -143,9 +135,6 @@ class Writer(Protocol):
 
 class Store(Protocol):
     """The core that every store has. All errors are of :mod:`penstock.errors`."""
-
-    @property
-    def capabilities(self) -> Capabilities: ...
 
     async def stat(self, key: str) -> FileInfo:
         """What is stored at ``key``.

@@ -23,7 +23,6 @@ from penstock.stores.digesting import Digesting
 from penstock.stores.interface import (
     ALWAYS,
     NOTHING_KNOWN,
-    Capabilities,
     ChecksumBook,
     Condition,
     Facts,
@@ -64,8 +63,6 @@ class OpenLocalFile:
 
 class LocalStore:
     """The store over one folder. ``threads`` bounds the writes going on at once."""
-
-    capabilities = Capabilities(atomic_replace=True)
 
     def __init__(
         self, path: Path, book: ChecksumBook, *, threads: int = 16, sha256: bool = True

@@ -13,7 +13,6 @@ from penstock.octets.digests import Digester
 from penstock.octets.sniffing import FIRST, content_type_of_bytes
 from penstock.stores.interface import (
     ALWAYS,
-    Capabilities,
     Checksum,
     Condition,
     FileInfo,
@@ -26,8 +25,6 @@ PIECE = 1 << 20
 
 class MemoryStore:
     """A dictionary of files behind the store interface."""
-
-    capabilities = Capabilities(atomic_replace=True, native_checksums=True)
 
     def __init__(self) -> None:
         self._files: dict[str, tuple[FileInfo, bytes]] = {}

@@ -6,7 +6,6 @@ from contextlib import aclosing
 from aiohttp import web
 
 from penstock.archives.in_store import Archive, Archives, Wish
-from penstock.errors import UnsupportedMediaType
 from penstock.server.access.granted import grant_of
 from penstock.server.access.within import wish_within
 from penstock.server.archives.archive_json import (
@@ -16,8 +15,8 @@ from penstock.server.archives.archive_json import (
     estimate_json,
 )
 from penstock.server.events import Event, send_events, wants_events
+from penstock.server.json_body import json_body
 from penstock.server.listing import limit_of
-from penstock.server.receiving import small_body
 from penstock.server.services import services_of
 
 _DEFAULT_LISTED = 100
@@ -78,9 +77,7 @@ async def retry_archive(request: web.Request) -> web.Response:
 
 
 async def _wish(request: web.Request) -> Wish:
-    if request.content_type != "application/json":
-        raise UnsupportedMediaType("send what is to be archived as application/json")
-    body = await small_body(request, _MOST_BODY)
+    body = await json_body(request, _MOST_BODY, "what is to be archived")
     folder = grant_of(request).prefix
     return wish_within(request, Wish.from_json(body, _archives(request).options, within=folder))
 

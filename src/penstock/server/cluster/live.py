@@ -8,10 +8,10 @@ from aiohttp import HttpVersion11, web
 
 from penstock.cluster import CLUSTER, is_loopback, knows_secret
 from penstock.errors import Forbidden, LoginNeeded
+from penstock.logs import note
 from penstock.server.cluster.announcement import announcement_of
 from penstock.server.cluster.here import cluster_of
 from penstock.server.context import ROUTINE
-from penstock.server.logs import note
 from penstock.server.receiving import small_body
 from penstock.server.services import services_of
 

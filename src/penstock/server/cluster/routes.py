@@ -1,16 +1,14 @@
 """``/v1/nodes``: look at the storage nodes, empty them, have them read again, remove them."""
 
-import json
 from typing import Final
 
 from aiohttp import web
 
-from penstock.errors import BadRequest, UnsupportedMediaType
+from penstock.errors import BadRequest
 from penstock.server.cluster.here import cluster_of
 from penstock.server.cluster.node_json import node_json, overview_json
-from penstock.server.receiving import small_body
+from penstock.server.json_body import flag_in
 
-_MOST_BODY: Final = 1 << 10
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
@@ -23,11 +21,7 @@ async def list_nodes(request: web.Request) -> web.Response:
 async def drain_node(request: web.Request) -> web.Response:
     """``POST /v1/nodes/{id}/drain``: have its parts moved away, or let it take some again."""
     cluster = cluster_of(request)
-    if request.content_type != "application/json":
-        raise UnsupportedMediaType(
-            'send {"draining": true} or {"draining": false} as application/json'
-        )
-    draining = _draining(await small_body(request, _MOST_BODY))
+    draining = await flag_in(request, "draining")
     await cluster.drain(_identity(request), draining=draining)
     return await _answer(request, 200)
 
@@ -47,17 +41,6 @@ async def remove_node(request: web.Request) -> web.Response:
 async def _answer(request: web.Request, status: int) -> web.Response:
     standing = await cluster_of(request).standing(_identity(request))
     return web.json_response(node_json(standing), status=status, headers=_NO_STORE)
-
-
-def _draining(body: bytes) -> bool:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        document = None
-    draining = document.get("draining") if isinstance(document, dict) else None
-    if not isinstance(draining, bool):
-        raise BadRequest('send {"draining": true} or {"draining": false}')
-    return draining
 
 
 def _force(request: web.Request) -> bool:

@@ -9,6 +9,7 @@ the rest.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -23,7 +24,6 @@ from penstock.errors import (
     Forbidden,
     NotFound,
     PenstockError,
-    UnsupportedMediaType,
     WrongState,
 )
 from penstock.jobs import State
@@ -38,20 +38,21 @@ from penstock.server.compat.stream_vault_words import (
     s3_key_of,
     state_of,
 )
-from penstock.server.receiving import small_body
+from penstock.server.json_body import json_body
 from penstock.server.services import Services, services_of
 from penstock.server.urls import origin_of, url_of
 
 _MOST_BODY: Final = 1 << 16
 _LOOKED_AT: Final = 10
 """Of the newest jobs of one id."""
+_ID: Final = re.compile("[A-Za-z0-9_-]+", re.ASCII)
 
 
 async def create_job(request: web.Request) -> web.Response:
     """``POST /create-job``: have the folder that ``s3Key`` names archived."""
     services = services_of(request)
     try:
-        s3_key = _s3_key_in(request, await small_body(request, _MOST_BODY))
+        s3_key = _s3_key_in(await json_body(request, _MOST_BODY))
         options, folder = services.archives.options, grant_of(request).prefix
         wish = Wish.of_folder(s3_key, options, within=folder, allow_empty=True)
         wish_within(request, wish)
@@ -76,6 +77,8 @@ async def job_details(request: web.Request) -> web.Response:
     try:
         if not identity:
             raise BadRequest("Job ID is required")
+        if _ID.fullmatch(identity) is None:
+            raise NotFound("Job not found")
         archive = await _newest(services, identity)
         if not grant_of(request).covers(archive.wish.prefix):
             raise NotFound("Job not found")
@@ -106,9 +109,7 @@ async def health(request: web.Request) -> web.Response:
     return _json({"status": "ok"}, 200)
 
 
-def _s3_key_in(request: web.Request, body: bytes) -> str:
-    if request.content_type != "application/json":
-        raise UnsupportedMediaType("send the body as application/json")
+def _s3_key_in(body: bytes) -> str:
     try:
         spec = json.loads(body)
     except (ValueError, RecursionError) as error:

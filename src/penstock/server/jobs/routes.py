@@ -1,13 +1,12 @@
 """``/v1/jobs`` and ``/v1/lanes``: look at all jobs, watch them, end them, hold them back."""
 
-import json
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from aiohttp import web
 
-from penstock.errors import BadRequest, UnsupportedMediaType, WrongState
+from penstock.errors import BadRequest, WrongState
 from penstock.jobs import ENDED, Job, Jobs, State
 from penstock.server.access.granted import grant_of
 from penstock.server.events import Event, send_events
@@ -19,13 +18,12 @@ from penstock.server.jobs.job_json import (
     lanes_json,
     line_json,
 )
+from penstock.server.json_body import flag_in
 from penstock.server.listing import limit_of
-from penstock.server.receiving import small_body
 from penstock.server.services import services_of
 from penstock.threads import in_thread
 
 _DEFAULT_LISTED = 100
-_MOST_BODY = 1 << 10
 _KIND = re.compile("[a-z0-9_-]{1,64}", re.ASCII)
 _NO_STORE = {"Cache-Control": "no-store"}
 
@@ -96,9 +94,7 @@ async def list_lanes(request: web.Request) -> web.Response:
 
 async def change_lane(request: web.Request) -> web.Response:
     """``PUT /v1/lanes/{name}``: pause it, or let it go on."""
-    if request.content_type != "application/json":
-        raise UnsupportedMediaType('send {"paused": true} or {"paused": false} as application/json')
-    paused = _paused(await small_body(request, _MOST_BODY))
+    paused = await flag_in(request, "paused")
     jobs, name = _jobs(request), request.match_info["name"]
     lane = await (jobs.pause(name) if paused else jobs.resume(name))
     return web.json_response(lane_json(lane), headers=_NO_STORE)
@@ -129,17 +125,6 @@ def _kind(request: web.Request) -> str | None:
     if value is not None and _KIND.fullmatch(value) is None:
         raise BadRequest("kind is the name of a kind of jobs, such as pull")
     return value
-
-
-def _paused(body: bytes) -> bool:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        document = None
-    paused = document.get("paused") if isinstance(document, dict) else None
-    if not isinstance(paused, bool):
-        raise BadRequest('send {"paused": true} or {"paused": false}')
-    return paused
 
 
 def _jobs(request: web.Request) -> Jobs:

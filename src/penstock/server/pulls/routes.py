@@ -5,14 +5,13 @@ from contextlib import aclosing
 
 from aiohttp import web
 
-from penstock.errors import UnsupportedMediaType
 from penstock.pulls import Pull, Pulls, Wish
 from penstock.server.access.actions import about
 from penstock.server.access.granted import grant_of
 from penstock.server.events import Event, send_events, wants_events
+from penstock.server.json_body import json_body
 from penstock.server.listing import limit_of
 from penstock.server.pulls.pull_json import pull_event, pull_json, pull_path
-from penstock.server.receiving import small_body
 from penstock.server.services import services_of
 
 _DEFAULT_LISTED = 100
@@ -25,9 +24,7 @@ _EITHER = {"Vary": "Accept"}
 
 async def begin_pull(request: web.Request) -> web.Response:
     """``POST /v1/pulls``: fetch a URL to a key, in the background."""
-    if request.content_type != "application/json":
-        raise UnsupportedMediaType("send what is to be pulled as application/json")
-    wish = Wish.from_json(await small_body(request, _MOST_BODY))
+    wish = Wish.from_json(await json_body(request, _MOST_BODY, "what is to be pulled"))
     grant = grant_of(request)
     about(request, wish.key)
     grant.check_key(wish.key)

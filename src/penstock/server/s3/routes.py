@@ -9,10 +9,10 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from penstock.downloads import etag_field
-from penstock.errors import BadRequest, NotFound, UnsupportedMediaType
+from penstock.errors import BadRequest, NotFound
 from penstock.server.access.actions import about
 from penstock.server.access.granted import grant_of
-from penstock.server.receiving import small_body
+from penstock.server.json_body import json_body
 from penstock.server.s3.asked import NewFile, chosen_parts, part_number, part_numbers
 from penstock.server.services import services_of
 from penstock.server.urls import origin_of, url_of
@@ -29,8 +29,7 @@ _NO_STORE: Final = {"Cache-Control": "no-store"}
 async def begin(request: web.Request) -> web.Response:
     """``POST /s3/multipart``: begin an upload in parts."""
     direct = _direct(request)
-    _require_json(request)
-    new = NewFile.from_json(await small_body(request, _MOST_BEGIN))
+    new = NewFile.from_json(await json_body(request, _MOST_BEGIN))
     about(request, new.key)
     grant_of(request).check_key(new.key)
     upload = await direct.begin(new.key, new.content_type, new.metadata)
@@ -68,8 +67,7 @@ async def sign_parts(request: web.Request) -> web.Response:
 async def complete(request: web.Request) -> web.Response:
     """``POST /s3/multipart/{uploadId}/complete``: make a file of the parts."""
     direct, key = _direct(request), _key(request)
-    _require_json(request)
-    parts = chosen_parts(await small_body(request, _MOST_COMPLETE), direct.most_parts)
+    parts = chosen_parts(await json_body(request, _MOST_COMPLETE), direct.most_parts)
     most = int(services_of(request).settings.max_body)
     await direct.complete(key, _upload(request), parts, most)
     return _answer({"location": _location(request, key), "key": key})
@@ -113,11 +111,6 @@ def _key(request: web.Request) -> str:
 def _upload(request: web.Request) -> str:
     # As it stands in the path: what aiohttp decodes leaves some characters encoded.
     return unquote(request.rel_url.raw_path.split("/")[3], errors="replace")
-
-
-def _require_json(request: web.Request) -> None:
-    if request.content_type != "application/json":
-        raise UnsupportedMediaType("send the body as application/json")
 
 
 def _location(request: web.Request, key: str) -> str:

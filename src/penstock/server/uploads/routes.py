@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from penstock.errors import BadRequest, MethodNotAllowed
+from penstock.server.access.actions import METHOD
 from penstock.server.access.granted import grant_of
 from penstock.server.access.needs import needs_of
 from penstock.server.draft import routes as draft
@@ -56,6 +57,7 @@ async def _by_method(request: web.Request, handlers: Mapping[str, Handle]) -> we
     if method != request.method:
         check_origin(request.clone(method=method))
         needs_of(request, method).check(grant_of(request))
+        request[METHOD] = method
     return await handle(request)
 
 

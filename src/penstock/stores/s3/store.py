@@ -18,7 +18,6 @@ from penstock.stores.digesting import Digesting, digested
 from penstock.stores.interface import (
     ALWAYS,
     NOTHING_KNOWN,
-    Capabilities,
     Checkpoint,
     ChecksumBook,
     Condition,
@@ -61,7 +60,6 @@ class S3Store:
     :raises MissingExtra: the extra ``s3`` is not installed.
     """
 
-    capabilities = Capabilities(atomic_replace=True)
     copied_from = 16 * MIB
     least_between = LEAST_PART
 
