@@ -1,6 +1,7 @@
 """A collector of traces: an HTTP server that reads what is sent by OpenTelemetry's own messages."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +26,8 @@ class Collector(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.spans: list[Span] = []
         self.services: set[str] = set()
+        self.delay = 0.0
+        """Seconds before it says that it has them."""
 
     @property
     def url(self) -> str:
@@ -47,6 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self.server.services.add(attribute.value.string_value)
             for scope in of_resource.scope_spans:
                 self.server.spans += scope.spans
+        time.sleep(self.server.delay)
         self.send_response(200)
         self.send_header("Content-Type", "application/x-protobuf")
         self.end_headers()

@@ -12,7 +12,13 @@ from urllib.request import Request, urlopen
 import pytest
 from blockbuster import BlockBuster
 
+from penstock.server.observing import Watch
+from penstock.server.observing.asked import Asking
+from penstock.server.observing.meters import Meters
+from penstock.server.observing.processes import Collected
+from penstock.server.serving import Traffic
 from tests.conftest import StartServer
+from tests.eventually import eventually
 from tests.server.conftest import Api
 from tests.server.scraping import Scrape, scrape, scrape_openmetrics
 from tests.serving import RunningServer
@@ -209,6 +215,29 @@ def test_processes_on_one_port_are_seen_as_one(
     assert both.value("penstock_transfers_limit") == 1024
     assert len(again.values("penstock_build_info")) == 1
     assert cpu(left) <= cpu(again)
+
+
+def test_a_file_that_another_process_is_just_making_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "counter_1.db").touch()
+
+    assert list(Collected(tmp_path).collect()) == []
+
+
+async def test_what_cannot_be_read_is_read_again_and_does_not_stand_in_the_way_of_the_end() -> None:
+    asked = []
+
+    def broken(_watch: Watch) -> None:
+        asked.append(time.monotonic())
+        raise ValueError("not now")
+
+    watch = Watch(Traffic(1), Meters(), Asking(None))
+    watch.read_also(broken)
+    watch.start()
+    is_asked_again = await eventually(lambda: len(asked) > 1, 30)
+
+    await watch.close()
+
+    assert is_asked_again
 
 
 def cpu(seen: Scrape) -> float:

@@ -9,13 +9,15 @@ import sys
 import sysconfig
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from penstock.server.observing import cpu_profile
+from penstock.server.observing import cpu_profile, heap_profile, profiling
 from tests.server.conftest import Api
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -76,6 +78,36 @@ def needs(module: str) -> None:
 
 def leavings() -> list[str]:
     return glob.glob(f"{tempfile.gettempdir()}/penstock-profile-*")
+
+
+async def nothing_is_left() -> None:
+    """Wait for it."""
+    async with asyncio.timeout(30):
+        while await asyncio.to_thread(leavings):
+            await asyncio.sleep(0.02)
+
+
+class Held:
+    """A function that waits, when it is called, until it may go on."""
+
+    def __init__(self, work: Callable[..., Any]) -> None:
+        self._work = work
+        self._is_called, self._may_go_on = threading.Event(), threading.Event()
+
+    def __call__(self, *arguments: object, **named: object) -> object:
+        self._is_called.set()
+        assert self._may_go_on.wait(60)
+        return self._work(*arguments, **named)
+
+    async def cancel_meanwhile(self, work: Coroutine[Any, Any, object]) -> None:
+        """Cancel what calls it while it waits."""
+        task = asyncio.create_task(work)
+        await asyncio.to_thread(self._is_called.wait)
+        task.cancel()
+        await asyncio.sleep(0)
+        self._may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 async def profile(api: Api, what: str) -> tuple[str, bytes]:
@@ -144,14 +176,16 @@ async def test_a_function_that_keeps_memory_is_named_by_the_profile_of_the_memor
 
 @pytest.mark.usefixtures("refused")
 async def test_one_profile_is_made_at_a_time(api: Api) -> None:
-    first = asyncio.create_task(api.call("POST", "/debug/profile/cpu?seconds=3"))
+    first = asyncio.create_task(api.call("POST", "/debug/profile/cpu?seconds=60"))
     while not await asyncio.to_thread(leavings):
         await asyncio.sleep(0.02)
 
     second, _ = await api.call("POST", "/debug/profile/heap?seconds=50")
 
-    response, _ = await first
-    assert (response.status, second.status) == (200, 503)
+    assert not first.done()
+    first.cancel()
+    await nothing_is_left()
+    assert second.status == 503
     assert second.headers["Retry-After"] == "50"
 
 
@@ -162,11 +196,52 @@ async def test_a_profile_ends_when_nobody_waits_for_it(api: Api) -> None:
         await asyncio.sleep(0.02)
     waiting.cancel()
 
-    while await asyncio.to_thread(leavings):
-        await asyncio.sleep(0.02)
+    await nothing_is_left()
 
     response, _ = await api.call("POST", "/debug/profile/cpu?seconds=0.1")
     assert response.status == 200
+
+
+async def test_nothing_is_tracked_any_more_when_who_asked_left_as_it_began(
+    api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    needs("memray")
+    held = Held(heap_profile._begin)
+    with monkeypatch.context() as patch:
+        patch.setattr(heap_profile, "_begin", held)
+        await held.cancel_meanwhile(heap_profile.heap_profile(str(tmp_path), 60, "csv"))
+
+    await profile(api, "heap?seconds=0.1&format=csv")
+
+
+async def test_no_folder_is_left_when_who_asked_left_as_it_was_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def use() -> None:
+        async with profiling._folder():
+            await asyncio.sleep(60)
+
+    held = Held(tempfile.mkdtemp)
+    monkeypatch.setattr(tempfile, "mkdtemp", held)
+
+    await held.cancel_meanwhile(use())
+
+    await nothing_is_left()
+
+
+@pytest.mark.usefixtures("refused")
+async def test_what_a_killed_process_left_is_removed_by_the_next_profile(
+    api: Api, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "penstock-profile-old", tmp_path / "penstock-profile-new"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "recorded").touch()
+    os.utime(old, (time.time() - 7200,) * 2)
+
+    await profile(api, "cpu?seconds=0.1&format=raw")
+
+    assert await asyncio.to_thread(leavings) == [str(new)]
 
 
 @pytest.mark.parametrize(

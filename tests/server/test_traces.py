@@ -23,7 +23,9 @@ TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
 @pytest.fixture
-def spans() -> Iterator[Collector]:
+def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    """A collector that may be slow: a server that ends waits until it has taken all."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "25")
     with collector() as running:
         yield running
 
@@ -52,7 +54,7 @@ async def test_a_request_is_a_span_of_the_trace_that_it_brings(
         traceparent=f"00-{TRACE}-{PARENT}-01",
         **{"X-Request-ID": "the-request"},
     )
-    server.stop()
+    await asyncio.to_thread(server.stop)
 
     (span,) = spans.named("PUT /v1/files/{key}")
     assert span.trace_id.hex() == TRACE
@@ -131,7 +133,7 @@ async def test_a_share_of_nothing_sends_nothing_but_what_others_want(
 
     await call(server, "PUT", "/v1/files/a", b"1")
     await call(server, "PUT", "/v1/files/b", b"1", traceparent=f"00-{TRACE}-{PARENT}-01")
-    server.stop()
+    await asyncio.to_thread(server.stop)
 
     assert [span.trace_id.hex() for span in spans.spans] == [TRACE]
 
@@ -148,6 +150,19 @@ async def test_a_collector_that_is_away_harms_nobody(start_server: StartServer) 
 
     assert await asyncio.to_thread(server.stop) == 0
     assert warnings() == ["traces are not taken"]
+
+
+async def test_a_slow_collector_has_as_long_as_opentelemetrys_variable_says(
+    start_server: StartServer, spans: Collector
+) -> None:
+    spans.delay = 2.5  # seconds; without the variable it has two
+    server = start_server(traces=spans.url, log_format="json")
+
+    await call(server, "PUT", "/v1/files/a", b"1")
+    await asyncio.to_thread(server.stop)
+
+    assert len(spans.named("PUT /v1/files/{key}")) == 1
+    assert [line["event"] for line in lines(server) if line["level"] == "warning"] == []
 
 
 async def test_spans_come_without_waiting_for_the_end(

@@ -88,22 +88,34 @@ def test_systemd_starts_it_with_the_first_connection(tmp_path: Path) -> None:
     program = shutil.which("systemd-socket-activate")
     if program is None:
         pytest.skip("systemd-socket-activate is not installed")
+    for _ in range(5):
+        code = _activated(program, tmp_path)
+        if code is not None:
+            break  # else another one took the port
+
+    assert code == 0
+
+
+def _activated(program: str, folder: Path) -> int | None:
+    """How a server ends that was started so, and has answered; ``None`` if it was not started."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    passed = [f"--setenv=PENSTOCK_DATA={tmp_path / 'data'}", "--setenv=PATH"]
+    passed = [f"--setenv=PENSTOCK_DATA={folder / 'data'}", "--setenv=PATH"]
     command = [program, f"--listen=127.0.0.1:{port}", *passed]
     process = subprocess.Popen(
         [*command, sys.executable, "-m", "penstock", "serve"],
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        cwd=tmp_path,
+        cwd=folder,
     )
     try:
-        until(lambda: _answers(port), "an answer")
+        until(lambda: process.poll() is not None or _answers(port), "an answer")
+        if process.poll() is not None:
+            return None
     finally:
         process.terminate()
-
-    assert process.wait(timeout=60) == 0
+        code = process.wait(timeout=60)
+    return code
 
 
 def _answers(port: int) -> bool:

@@ -107,7 +107,7 @@ def test_a_killed_worker_takes_only_its_own_connections_along_and_is_replaced(
 def test_a_worker_that_hangs_is_replaced(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("WATCHDOG_USEC", "3000000")  # as WatchdogSec=3 of a unit does
+    monkeypatch.setenv("WATCHDOG_USEC", "10000000")  # as WatchdogSec=10 of a unit does
     server = start_server(workers=2, log_format="json")
     hangs, _ = before = workers_of(server)
 
@@ -116,7 +116,8 @@ def test_a_worker_that_hangs_is_replaced(
     until(lambda: len(workers_of(server) - before) > 0, "another one")
 
     # On a machine that stands still for so long the other one seems to hang, too.
-    assert hangs in [line["pid"] for line in logged(server, "worker hangs")]
+    # Lines of the log are gathered before they are written.
+    until(lambda: hangs in [one["pid"] for one in logged(server, "worker hangs")], "its line")
     assert server.stop() == 0
 
 

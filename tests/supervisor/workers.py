@@ -38,16 +38,20 @@ def connect_to(server: RunningServer, worker: int) -> http.client.HTTPConnection
     """
     for _ in range(100):
         connection = connect(server)
-        connection.request("GET", "/livez")
-        connection.getresponse().read()
+        try:
+            connection.request("GET", "/livez")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):  # a worker that ends had it
+            connection.close()
+            continue
         if owner(server, connection) == worker:
             return connection
         connection.close()
     raise AssertionError(f"worker {worker} accepts nothing")
 
 
-def owner(server: RunningServer, connection: http.client.HTTPConnection) -> int:
-    """The worker that has accepted a connection."""
+def owner(server: RunningServer, connection: http.client.HTTPConnection) -> int | None:
+    """The worker that has accepted a connection; ``None`` if it has closed it since, or ended."""
     assert connection.sock is not None
     theirs = f"0100007F:{connection.sock.getsockname()[1]:04X}"
     ours = f"0100007F:{server.port:04X}"
@@ -55,16 +59,20 @@ def owner(server: RunningServer, connection: http.client.HTTPConnection) -> int:
         fields = line.split()
         if (fields[1], fields[2]) == (ours, theirs):
             wanted = f"socket:[{fields[9]}]"
-            return next(pid for pid in workers_of(server) if wanted in _descriptors(pid))
-    raise AssertionError("there is no such connection")
+            return next((pid for pid in workers_of(server) if wanted in _descriptors(pid)), None)
+    return None
 
 
 def _descriptors(pid: int) -> set[str]:
     folder, found = f"/proc/{pid}/fd", set()
-    for name in os.listdir(folder):
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, ProcessLookupError):
+        return set()  # it has ended
+    for name in names:
         try:
             found.add(os.readlink(f"{folder}/{name}"))
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             continue  # closed while we looked
     return found
 

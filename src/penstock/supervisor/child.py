@@ -38,13 +38,13 @@ class Child:
         speech, spoken = os.pipe2(os.O_CLOEXEC)
         try:
             self.pid = _spawn(command, environment, sockets, spoken)
+            self._process = _opened(self.pid)
         except OSError:
             os.close(speech)
             raise
         finally:
             os.close(spoken)
         _Lines(speech, say)
-        self._process = os.pidfd_open(self.pid)
         asyncio.get_running_loop().add_reader(self._process, self._reap)
 
     @property
@@ -126,3 +126,16 @@ def _spawn(
     finally:
         for moved in moving:
             os.close(moved)
+
+
+def _opened(pid: int) -> int:
+    """A descriptor of a child. Without one its end would not be seen, so it is ended then.
+
+    :raises OSError: there are too many descriptors.
+    """
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise

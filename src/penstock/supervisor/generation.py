@@ -14,6 +14,8 @@ _YOUNG = 10.0
 """A worker that ends before so many seconds has hardly lived."""
 
 _LONGEST_WAIT = 30.0
+_DOUBLINGS = 10
+"""They are longer than that anyway, and a float does not hold many more."""
 _FAILURES = 5
 """In a row, of one worker, while no other one is ready: then it is given up."""
 
@@ -117,7 +119,7 @@ class Generation:
         """Start a worker, after a while if it failed before."""
         while True:
             if failures:
-                await asyncio.sleep(min(0.1 * 2**failures, _LONGEST_WAIT))
+                await asyncio.sleep(min(0.1 * 2 ** min(failures, _DOUBLINGS), _LONGEST_WAIT))
             try:
                 self._children[slot] = self._start(slot)
             except OSError as error:

@@ -237,7 +237,7 @@ class _Supervisor:
             await _cancelled(doing)
             return False
         await doing
-        return True
+        return told.cancelled()  # it may have come at the same moment
 
     async def _told_to_end(self) -> None:
         while await self.told.get() == signal.SIGHUP:

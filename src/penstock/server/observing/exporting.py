@@ -14,9 +14,10 @@ class TellingExporter(SpanExporter):
     """Tells the log once that the collector takes nothing, and once that it does again.
 
     The library would tell of each batch, several lines a second for as long as it lasts.
+    ``timeout`` is in seconds, and ``None`` that of OpenTelemetry's variables.
     """
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float | None) -> None:
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         self._sender = OTLPSpanExporter(endpoint=url, timeout=timeout)
         self._is_away = False

@@ -5,14 +5,12 @@ import importlib.util
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING, Final
+from contextlib import ExitStack
+from typing import Final
 
 from penstock.errors import Busy, MissingExtra
 from penstock.server.observing.running import run_program
 from penstock.threads import in_thread, to_the_end
-
-if TYPE_CHECKING:
-    from memray import Tracker
 
 _PATIENCE: Final = 120.0
 
@@ -28,11 +26,13 @@ async def heap_profile(folder: str, seconds: float, wanted: str) -> tuple[str, s
     if await in_thread(importlib.util.find_spec, "memray") is None:
         raise MissingExtra("a profile of the memory", "profile")
     recorded = os.path.join(folder, "recorded")
-    tracker = await to_the_end(in_thread(_begin, recorded))
+    tracking = ExitStack()
     try:
+        # Whoever leaves meanwhile does so when it has begun, so that it can be ended.
+        await to_the_end(in_thread(_begin, recorded, tracking))
         await asyncio.sleep(seconds)
     finally:
-        await to_the_end(in_thread(tracker.__exit__, None, None, None))
+        await to_the_end(in_thread(tracking.close))
     name, content_type, words = _REPORTS[wanted]
     path = os.path.join(folder, name)
     command = [sys.executable, "-m", "memray", *words, "--force", "--output", path, recorded]
@@ -50,8 +50,8 @@ _REPORTS: Final = {
 }
 
 
-def _begin(path: str) -> "Tracker":
-    """Blocks: looks at every library that is loaded."""
+def _begin(path: str, tracking: ExitStack) -> None:
+    """Track until ``tracking`` is closed; blocks: looks at every library that is loaded."""
     from memray import FileDestination, FileFormat, Tracker
 
     before = sys.argv
@@ -63,7 +63,6 @@ def _begin(path: str) -> "Tracker":
     finally:
         sys.argv = before
     try:
-        tracker.__enter__()
+        tracking.enter_context(tracker)
     except RuntimeError as error:
         raise Busy("the memory of this process is being tracked already") from error
-    return tracker

@@ -55,7 +55,8 @@ class Collected:
     def collect(self) -> Iterator[Metric]:
         """Blocks: reads files."""
         gone = set(_of_the_gone(self._folder))
-        files = [path for path in glob.glob(f"{self._folder}/*.db") if path not in gone]
+        found = glob.glob(f"{self._folder}/*.db")
+        files = [path for path in found if path not in gone and _is_begun(path)]
         yield from MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
 
 
@@ -68,6 +69,14 @@ def _take(folder: Path, number: int) -> bool:
         os.close(fd)
         return False
     return True
+
+
+def _is_begun(path: str) -> bool:
+    """Whether anything is in the file; another process may have made it just now."""
+    try:
+        return os.path.getsize(path) > 0
+    except FileNotFoundError:
+        return False
 
 
 def _of_the_gone(folder: Path) -> list[str]:

@@ -4,10 +4,12 @@ One profile at a time. A profile shows lines of code, never values. It goes as a
 policy that lets no script of it run on this site. A POST, so that no other site's page begins one.
 """
 
+import glob
 import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
@@ -17,11 +19,14 @@ from aiohttp import web
 from penstock.errors import BadRequest, Busy
 from penstock.server.observing.cpu_profile import cpu_profile
 from penstock.server.observing.heap_profile import heap_profile
-from penstock.threads import in_thread, to_the_end
+from penstock.threads import in_thread, open_in_thread, to_the_end
 
 LONGEST: Final = 60.0
 _USUAL: Final = 10.0
 _LARGEST: Final = 64 << 20
+_PREFIX: Final = "penstock-profile-"
+_OLD: Final = 3600.0
+"""Seconds; no profile takes so long."""
 _FIELDS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -102,11 +107,31 @@ async def _alone(seconds: float) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _folder() -> AsyncIterator[str]:
     """A folder that is there for as long as the profile is made."""
-    folder = await to_the_end(in_thread(tempfile.mkdtemp, prefix="penstock-profile-"))
+    folder = await open_in_thread(_made, _remove)
     try:
         yield folder
     finally:
-        await to_the_end(in_thread(shutil.rmtree, folder, ignore_errors=True))
+        await to_the_end(in_thread(_remove, folder))
+
+
+def _made() -> str:
+    """A new folder; blocks. Those that killed processes left are removed."""
+    for left in glob.glob(f"{glob.escape(tempfile.gettempdir())}/{_PREFIX}*"):
+        if _is_left(left):
+            _remove(left)
+    return tempfile.mkdtemp(prefix=_PREFIX)
+
+
+def _is_left(folder: str) -> bool:
+    try:
+        found = os.lstat(folder)
+    except FileNotFoundError:
+        return False
+    return found.st_uid == os.getuid() and time.time() - found.st_mtime > _OLD
+
+
+def _remove(folder: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read(path: str) -> bytes:

@@ -5,12 +5,14 @@ to remote servers, S3 and storage nodes. Spans go to a collector by OTLP over HT
 thread; what the collector does not take is dropped.
 """
 
+import os
 from contextvars import Token
 from typing import Final, NamedTuple
 
 from aiohttp import web
 from opentelemetry import context, trace
 from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
+from opentelemetry.sdk.environment_variables import OTEL_EXPORTER_OTLP_TRACES_TIMEOUT
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -25,7 +27,7 @@ from penstock.server.context import RECEIVED, REQUEST_ID, SENT, shown_path
 from penstock.server.observing.exporting import TellingExporter
 
 _EXPORT_TIMEOUT: Final = 2.0
-"""Seconds; a server that ends waits for it."""
+"""Seconds, unless OpenTelemetry's variable has them; a server that ends waits for it."""
 _GATHER_MS: Final = 1000
 _ROUTINE: Final = frozenset({"/livez", "/readyz", "/metrics", "/debug/memory"})
 """They come every few seconds and tell nothing."""
@@ -48,7 +50,8 @@ class Tracing:
     def __init__(self, url: str, ratio: float) -> None:
         resource = Resource.create({"service.name": "penstock", "service.version": __version__})
         self._provider = TracerProvider(resource=resource, sampler=ParentBasedTraceIdRatio(ratio))
-        exporter = TellingExporter(url, _EXPORT_TIMEOUT)
+        told = os.environ.get(OTEL_EXPORTER_OTLP_TRACES_TIMEOUT)
+        exporter = TellingExporter(url, None if told else _EXPORT_TIMEOUT)
         batches = BatchSpanProcessor(exporter, schedule_delay_millis=_GATHER_MS)
         self._provider.add_span_processor(batches)
         self._tracer = self._provider.get_tracer("penstock", __version__)

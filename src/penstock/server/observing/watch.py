@@ -1,8 +1,8 @@
 """What one process tells of itself: counted as it happens, or read twice a second."""
 
 import asyncio
-import contextlib
 import gc
+import logging
 import resource
 import threading
 from typing import TYPE_CHECKING, Final
@@ -26,6 +26,8 @@ _EVERY: Final = 0.5
 _METHODS: Final = frozenset({"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"})
 _CONFLICT: Final = "offset-mismatch"
 
+_log = logging.getLogger("penstock.observing")
+
 _Key = tuple[web.AbstractResource | None, str, int]
 
 
@@ -43,6 +45,7 @@ class Watch:
         self._known: dict[_Key, tuple[Counter, Histogram]] = {}
         self._readings: list[Reading] = []
         self._ticking: asyncio.Task[None] | None = None
+        self._is_failing = False
         self._grown = _Grown()
 
     def begun(self, request: web.Request) -> None:
@@ -88,10 +91,9 @@ class Watch:
         """End; what was counted stays."""
         if self._ticking is not None:
             self._ticking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._ticking
+            await asyncio.gather(self._ticking, return_exceptions=True)
         await self.asking.close()
-        await self.look()
+        await self._try_to_look()
         if self.tracing is not None:
             await in_thread(self.tracing.close)
 
@@ -140,14 +142,25 @@ class Watch:
     async def _tick(self) -> None:
         """Measure how late the loop is, and read the rest once a second."""
         loop, turn = asyncio.get_running_loop(), 0
-        await self.look()
+        await self._try_to_look()
         while True:
             due = loop.time() + _EVERY
             await asyncio.sleep(_EVERY)
             self.meters.lag.observe(max(0.0, loop.time() - due))
             turn += 1
             if turn % 2 == 0:
-                await self.look()
+                await self._try_to_look()
+
+    async def _try_to_look(self) -> None:
+        """Look; what cannot be read now may be the next time. Of failures in a row one is told."""
+        try:
+            await self.look()
+        except Exception:  # noqa: BLE001 - one number must not end all the others
+            if not self._is_failing:
+                _log.exception("metrics cannot be read")
+            self._is_failing = True
+        else:
+            self._is_failing = False
 
 
 class _Grown:
