@@ -15,9 +15,12 @@ from typing import Protocol, TextIO
 _MOST_WAITING = 10_000
 _AT_ONCE = 4096
 """Bytes that a pipe takes whole (PIPE_BUF, pipe(7)): lines of several processes do not mix."""
+_ALONE = 1 << 20
+"""Bytes at once of a process that nobody shares the pipe with."""
 _GATHER = 0.05
 
 _log = logging.getLogger("penstock")
+_encode = json.JSONEncoder(default=str).encode
 
 Fields = Callable[[], Mapping[str, object]]
 _also: list[Fields] = []
@@ -25,8 +28,14 @@ _also: list[Fields] = []
 
 def note(event: str, *, level: int = logging.INFO, failed: bool = False, **fields: object) -> None:
     """One line about ``event``; ``failed`` adds the traceback of the exception being handled."""
-    if _log.isEnabledFor(level):
-        _log.log(level, event, exc_info=failed, extra={"fields": fields})
+    if not _log.isEnabledFor(level):
+        return
+    # Made here, not by the logger: that would look for the line of code that called, at half the
+    # cost of the whole line, and no line of the log names it.
+    caught = sys.exc_info() if failed else None
+    record = logging.LogRecord(_log.name, level, "", 0, event, None, caught)
+    record.__dict__["fields"] = fields
+    _log.handle(record)
 
 
 def say_also(fields: Fields | None) -> None:
@@ -47,11 +56,11 @@ class LogSettings(Protocol):
 def set_up_logging(settings: LogSettings, **always: object) -> None:
     """Write all log records to standard error, as JSON or pretty; libraries' from warnings up.
 
-    ``always`` are fields of every line.
+    ``always`` are fields of every line, which tell it from those of other processes.
     """
     stream = sys.stderr
     pretty = settings.log_format == "pretty" or (settings.log_format == "auto" and stream.isatty())
-    handler = GatheringHandler(stream)
+    handler = GatheringHandler(stream, _AT_ONCE if always else _ALONE)
     handler.setFormatter(PrettyFormatter(always) if pretty else JsonFormatter(always))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     _log.setLevel(settings.log_level.upper())
@@ -83,7 +92,7 @@ class JsonFormatter(_Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _encode(line)
 
 
 class PrettyFormatter(_Formatter):
@@ -104,9 +113,10 @@ class GatheringHandler(logging.Handler):
     so slow that 10,000 lines wait, further ones are dropped; so are those that cannot be written.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, at_once: int = _AT_ONCE) -> None:
         super().__init__()
         self._stream = stream
+        self._at_once = at_once
         self._lines: deque[str] = deque()
         self._some = threading.Event()
         self._writing = threading.Lock()
@@ -123,7 +133,7 @@ class GatheringHandler(logging.Handler):
         """Write what waits."""
         with self._writing:
             lines = [self._lines.popleft() for _ in range(len(self._lines))]
-            for piece in _pieces(lines):
+            for piece in _pieces(lines, self._at_once):
                 # A log on a full disk, or that nobody reads any more, is told nothing of it; the
                 # next lines may be taken again.
                 with contextlib.suppress(OSError):
@@ -138,12 +148,12 @@ class GatheringHandler(logging.Handler):
             self.flush()
 
 
-def _pieces(lines: list[str]) -> Iterator[str]:
-    """Whole lines, as many as are written at once; a longer line is alone."""
+def _pieces(lines: list[str], most: int) -> Iterator[str]:
+    """Whole lines, as many as fit into ``most`` bytes; a longer line is alone."""
     piece, size = "", 0
     for line in lines:
         more = len(line.encode(errors="surrogatepass")) + 1
-        if piece and size + more > _AT_ONCE:
+        if piece and size + more > most:
             yield piece
             piece, size = "", 0
         piece += f"{line}\n"

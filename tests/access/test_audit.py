@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 import pytest
 
 from penstock.access import Grant
 from penstock.access.audit import Audit
+from penstock.catalog import GroupCommit, open_database
 from penstock.catalog.access import AuditBook, AuditRow
 
 WHO = Grant("token:x", "a name", frozenset())
@@ -156,3 +158,21 @@ async def test_lines_that_are_being_written_are_in_the_next_page(audit: Audit, b
 
     assert [line.subject for line in await reading] == ["a"]
     await writing
+
+
+async def test_who_leaves_while_lines_are_written_has_none_written_twice(tmp_path: Path) -> None:
+    engine = await asyncio.to_thread(open_database, f"sqlite:///{tmp_path}/catalog.sqlite")
+    commits = GroupCommit(engine)
+    audit = Audit(AuditBook(engine, commits), 60.0)
+    audit.add("file.put", "a", WHO)
+
+    reading = asyncio.create_task(audit.page(10))
+    await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.wait([reading])
+    found = await audit.page(10)
+
+    await commits.close()
+    await asyncio.to_thread(engine.dispose)
+    assert reading.cancelled()
+    assert [line.subject for line in found] == ["a"]

@@ -87,6 +87,19 @@ async def test_bytes_that_are_taken_together_are_no_more_than_downloads_explain(
     assert sum(taken) == 40  # twice two downloads of 1,000 bytes, 100 at a time
 
 
+async def test_big_files_are_gone_on_with_as_small_ones(opened: Opened) -> None:
+    size = 5 << 30
+    share = await opened.download(most=3)
+    for _ in range(2):
+        await opened.shares.count(share)
+
+    for _ in range(2):
+        await opened.shares.take(share, 2 * size, size)
+
+    with pytest.raises(ShareGone):
+        await opened.shares.take(share, 1, size)
+
+
 async def test_files_that_are_put_together_are_no_more_than_were_asked_for(opened: Opened) -> None:
     share = await opened.upload(most=3)
 

@@ -47,7 +47,7 @@ def seconds_of(since: float) -> float:
 
 
 async def test_a_token_that_asks_too_often_is_told_when_to_come_back(api: Api) -> None:
-    eager = await with_token(api, request_rate=0.5)
+    eager = await with_token(api, request_rate=0.05)
     patient = await with_token(api)
 
     assert await eager.status("GET", "/v1/files") == 200
@@ -56,7 +56,7 @@ async def test_a_token_that_asks_too_often_is_told_when_to_come_back(api: Api) -
     assert response.status == 429
     assert response.content_type == "application/problem+json"
     assert json.loads(body)["code"] == "too-many-requests"
-    assert 1 <= int(response.headers["Retry-After"]) <= 2
+    assert 1 <= int(response.headers["Retry-After"]) <= 20
     assert await patient.status("GET", "/v1/files") == 200
 
 
@@ -213,9 +213,9 @@ async def test_other_tokens_are_not_slowed(slow: As) -> None:
 async def test_a_transfer_that_keeps_its_pace_is_not_taken_for_stalled(
     start_api: StartApi,
 ) -> None:
-    owner = await with_token(await guarded(start_api, stall_timeout=0.5))
+    owner = await with_token(await guarded(start_api, stall_timeout=2))
     slow = await with_token(owner.api, byte_rate=8000)
-    data = os.urandom(16_000)
+    data = os.urandom(20_000)  # takes longer than that each way
 
     async def piecemeal() -> AsyncIterator[bytes]:
         for at in range(0, len(data), 1000):
@@ -229,11 +229,12 @@ async def test_bytes_go_steadily_not_in_bursts(slow: As) -> None:
     """What waits for long between two bytes is taken for stalled by clients."""
     slower = await with_token(slow.api, byte_rate=RATE // 4)
     headers = {"Authorization": f"Bearer {slower.token}", "Range": "bytes=0-524287"}
+    since = time.monotonic()
     async with slow.api.session.get("/v1/files/data", headers=headers) as response:
         times = [time.monotonic() async for _ in response.content.iter_any()]
 
     # Two seconds' worth; were it sent at once, the wait would come behind it.
-    assert times[-1] - times[0] >= 1
+    assert times[-1] - since >= 1.5
 
 
 async def test_who_may_hardly_ever_ask_is_told_a_number_all_the_same(api: Api) -> None:

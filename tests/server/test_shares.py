@@ -382,15 +382,15 @@ async def test_guessing_a_password_is_made_slow(api: Api) -> None:
     await api.put("a.bin", b"x")
     made = await share(api, keys=["a.bin"], password="pw")
 
+    began = time.monotonic()  # the pause counts from the last of them, however slow that answer is
     codes = await asyncio.gather(
         *(status(api, file_of(made), Authorization=basic(f"guess {n}")) for n in range(4))
     )
-    began = time.monotonic()
     await status(api, file_of(made), Authorization=basic("guess again"))
     waited = time.monotonic() - began
 
     assert codes == [401] * 4
-    assert waited >= 0.5
+    assert waited >= 1.0
 
 
 async def test_the_page_says_what_there_is(api: Api) -> None:

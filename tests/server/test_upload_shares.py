@@ -2,9 +2,17 @@
 
 import asyncio
 import base64
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from penstock.access import Scope
 from penstock.access.tokens import Wish
+from penstock.stores import local_writer
+from tests.eventually import eventually
 from tests.server.conftest import Api, StartApi
 from tests.server.sharing import bearer_of, left, page_of, share, status
 
@@ -190,3 +198,89 @@ async def test_a_big_file_is_put_by_a_plain_put_and_counted_once(start_api: Star
     assert await put(api, bearer_of(made), "in/a", b"x" * 5000) == 201
 
     assert await left(api, made) == 1
+
+
+async def test_what_is_too_large_for_the_server_has_no_place_for_a_moment(
+    start_api: StartApi,
+) -> None:
+    api = await start_api(max_body=1000)
+    bearer = bearer_of(await share(api, kind="upload", prefix="in/", most=1))
+    assert await put(api, bearer, "in/a", b"x") == 201
+
+    # Were it counted before it is refused, the refusal would be that no place is left.
+    assert (await begin(api, bearer, "in/large", 1001))[0] == 413
+
+
+class Held:
+    """Work in a thread that does not end before it is let go."""
+
+    def __init__(self, work: Callable[..., Any]) -> None:
+        self._work = work
+        self._going = threading.Event()
+        self.has_begun = threading.Event()
+
+    def __call__(self, *arguments: Any) -> Any:
+        self.has_begun.set()
+        self._going.wait(30)
+        return self._work(*arguments)
+
+    def let_go(self) -> None:
+        self._going.set()
+
+
+async def hang_up(putting: asyncio.Task[int], work: Held) -> None:
+    """Leave when that work is under way."""
+    assert await eventually(work.has_begun.is_set, 30)
+    putting.cancel()
+    await asyncio.wait([putting])
+
+
+async def test_who_hangs_up_while_a_file_is_stored_has_used_its_place(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "penstock")
+    made = await share(api, kind="upload", prefix="in/", most=1)
+    storing = Held(local_writer.publish)
+    monkeypatch.setattr(local_writer, "publish", storing)
+
+    putting = asyncio.create_task(put(api, bearer_of(made), "in/a", b"x"))
+    await hang_up(putting, storing)
+    assert await eventually(lambda: _statuses(caplog) == [499], 30)
+    storing.let_go()
+
+    assert await _is_there(api, "/v1/files/in/a")
+    assert await left(api, made) == 0
+
+
+def _statuses(caplog: pytest.LogCaptureFixture) -> list[int]:
+    """How requests to put a file ended."""
+    lines = [vars(record).get("fields", {}) for record in caplog.records]
+    return [line["status"] for line in lines if line.get("method") == "PUT"]
+
+
+async def _is_there(api: Api, path: str) -> bool:
+    for _ in range(600):
+        if await status(api, path) == 200:
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+async def test_who_hangs_up_while_a_place_is_taken_gives_it_back(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "penstock")
+    made = await share(api, kind="upload", prefix="in/", most=1)
+    commits = api.services.shares._catalog._commits
+    counting = Held(commits._commit)
+    monkeypatch.setattr(commits, "_commit", counting)
+
+    putting = asyncio.create_task(put(api, bearer_of(made), "in/a", b"x"))
+    await hang_up(putting, counting)
+    # The request is cancelled, and waits for the commit.
+    assert await eventually(lambda: any(task.cancelling() for task in asyncio.all_tasks()), 30)
+    counting.let_go()
+
+    assert await eventually(lambda: _statuses(caplog) == [499], 30)
+    assert await left(api, made) == 1
+    assert await status(api, "/v1/files/in/a") == 404

@@ -152,7 +152,8 @@ class Audit:
             batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
             try:
                 await self._book.add(batch)
-            except BaseException:
+            except Exception:
+                # Not if this is cancelled: then the catalog writes them all the same.
                 self._waiting[:0] = batch
                 raise
         if self._lost:

@@ -73,13 +73,10 @@ def _kept(file: str) -> Mapping[str, str]:
 
 def _write(file: str, kept: Mapping[str, str]) -> None:
     """Put the file in its place at once; nobody else can read it at any time."""
-    # Strings of JSON in ASCII are strings of TOML.
-    lines = [
-        f"[{json.dumps(origin)}]\ntoken = {json.dumps(token)}\n" for origin, token in kept.items()
-    ]
+    lines = [f"[{_quoted(origin)}]\ntoken = {_quoted(token)}\n" for origin, token in kept.items()]
     descriptor, beside = tempfile.mkstemp(dir=os.path.dirname(file), prefix=".tokens-")
     try:
-        with open(descriptor, "w", encoding="ascii") as opened:
+        with open(descriptor, "w", encoding="utf-8") as opened:
             opened.write("\n".join(lines))
             opened.flush()
             os.fsync(opened.fileno())
@@ -88,6 +85,11 @@ def _write(file: str, kept: Mapping[str, str]) -> None:
         with suppress(FileNotFoundError):
             os.unlink(beside)
         raise
+
+
+def _quoted(text: str) -> str:
+    """A basic string of TOML: one of JSON, but no character is two escapes, and DEL must be one."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from penstock.server import middleware
-from penstock.server.access.cors import preflight, prepare_cors
+from penstock.server.access.cors import prepare_cors
 from penstock.server.access.gate import gate
 from penstock.server.access.limits import prepare_limits
 from penstock.server.access.operator import prepare_operator
@@ -22,9 +22,7 @@ from penstock.server.uploads import routes as uploads
 def build_app(services: Services) -> web.Application:
     """The aiohttp application that serves ``services``."""
     quiet = file_service.refuse_quietly
-    app = web.Application(
-        middlewares=[middleware.observe, preflight, middleware.errors, gate, quiet]
-    )
+    app = web.Application(middlewares=[middleware.observe, middleware.errors, gate, quiet])
     app[SERVICES] = services
     watch = make_watch(services.traffic, services)
     app[SERVING] = Serving(services.settings, services.traffic, watch)

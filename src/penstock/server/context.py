@@ -1,6 +1,7 @@
 """What is noted on a request while it is handled, for its log line and its problems."""
 
 import re
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -35,10 +36,14 @@ ROUTINE = web.RequestKey("routine", bool)
 
 def shown_path(request: web.Request) -> str:
     """The path for logs: of a share link without the signature, which is as good as a token."""
+    raw = request.rel_url.raw_path
     # Routes are found by the decoded path: /%73/… is one of a share as well.
+    if raw[1:2] not in ("s", "%"):
+        return raw
     path = request.path
     if not path.startswith("/s/"):
-        return request.rel_url.raw_path
+        return raw
     link, slash, rest = path[3:].partition("/")
     identity = _SHARE_ID.match(link)
-    return f"/s/{identity[0] if identity else ''}{slash}{rest}"
+    # It was decoded, but a log is read in terminals, line by line.
+    return f"/s/{identity[0] if identity else ''}{slash}{quote(rest, errors='replace')}"

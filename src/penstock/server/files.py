@@ -53,13 +53,14 @@ async def _put_at_once(request: web.Request, key: str, length: int) -> web.Respo
     replaced = await check_early(services.store, key, condition)
     async with AsyncExitStack() as stack:
         stack.enter_context(services.traffic)
-        await stack.enter_async_context(placed(request, length))
+        place = await stack.enter_async_context(placed(request, length))
         async with await services.store.write(
             key, size=length, want_sha256=bool(announced)
         ) as writer:
             async for data in body_of(request):
                 await writer.write(data)
             verify(announced, (await writer.checksum()).sha256)
+            place.is_being_stored = True
             info = await writer.commit(
                 content_type=given_type(request.headers.get("Content-Type")),
                 condition=condition,

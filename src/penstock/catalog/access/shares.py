@@ -7,11 +7,13 @@ is used, so nothing has to be swept in time.
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Engine,
     Update,
     and_,
+    cast,
     delete,
     func,
     insert,
@@ -132,12 +134,14 @@ class SqlShares:
         be had once more, since what a broken connection had under way is sent again.
         """
         together = shares.c.bytes + amount
+        # PostgreSQL multiplies in the type of its operands, and a count is no int8.
+        explained = cast(shares.c.count, BigInteger) * (_FACTOR * size)
         return await self._change(
             update(shares)
             .where(
                 shares.c.id == identity,
                 _lives(),
-                or_(shares.c.most.is_(None), together <= shares.c.count * (_FACTOR * size)),
+                or_(shares.c.most.is_(None), together <= explained),
             )
             .values(bytes=together)
         )

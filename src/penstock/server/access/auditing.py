@@ -74,7 +74,7 @@ def audit_end(
 ) -> None:
     """Note what became of a request that the gate let pass, if it is one that is noted."""
     status = _ABORTED
-    if isinstance(error, PenstockError | web.HTTPException):
+    if isinstance(error, (PenstockError, web.HTTPException)):
         status = error.status
     elif isinstance(error, Exception) and not isinstance(error, ConnectionError):
         status = 500

@@ -85,19 +85,23 @@ def accepts_elsewhere(request: web.Request) -> bool:
 
 
 def prepare_cors(app: web.Application, origins: str) -> None:
-    """Let pages of these origins in, before ``app`` starts; without any nothing changes."""
+    """Let pages of these origins in, before ``app`` starts; without any nothing changes.
+
+    What they ask beforehand is answered before anything else but the log sees it.
+    """
     found = origins_of(origins)
     if found:
         app[CORS] = Cors(found)
+        app.middlewares.insert(1, preflight)
         app.on_response_prepare.append(_mark)
 
 
 @web.middleware
 async def preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer what browsers ask beforehand, which brings no token, if the origin is let in."""
-    cors = request.app.get(CORS)
+    cors = request.app[CORS]
     asked = request.headers.get("Access-Control-Request-Method")
-    if cors is None or request.method != "OPTIONS" or asked is None:
+    if request.method != "OPTIONS" or asked is None:
         return await handler(request)
     names = request.headers.get("Access-Control-Request-Headers", "")
     if not cors.allows(request.headers.get("Origin")) or not _NAMES.fullmatch(names):

@@ -6,7 +6,7 @@ from aiohttp.typedefs import Handler
 from penstock.access import ANYONE, Access, Grant
 from penstock.access.sessions import operator_grant
 from penstock.access.shares import BEARER as SHARE
-from penstock.errors import Forbidden, LoginNeeded
+from penstock.errors import Forbidden, LoginNeeded, ServerUnavailable, TooManyAttempts
 from penstock.server import pages
 from penstock.server.access.auditing import audit_end, audit_refusal
 from penstock.server.access.credentials import (
@@ -59,13 +59,13 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 async def is_still_good(request: web.Request) -> bool:
     """Whether what let ``request`` in would let it in now: asked by answers that go on for hours,
-    before they tell more."""
+    before they tell more. No if that cannot be told now: who comes back is told why."""
     access = services_of(request).access
     if request.get(GRANT, ANYONE) is ANYONE:
         return True
     try:
         return await asker(request, access) is not None
-    except LoginNeeded:
+    except (LoginNeeded, TooManyAttempts, ServerUnavailable):
         return False
 
 

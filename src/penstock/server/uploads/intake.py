@@ -64,6 +64,8 @@ async def begin(request: web.Request, wish: Creation) -> Session:
         for key in (await uploads.keys_of(wish.parts)).values():
             grant.check_key(key)
     is_whole = wish.kind is Kind.WHOLE
+    if wish.length is not None:
+        uploads.check_size(wish.length)  # what is too large has no place, not for a moment
     async with placed(request, wish.length, is_whole=is_whole):
         return await uploads.create(wish)
 
