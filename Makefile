@@ -3,12 +3,14 @@
 # make test    everything that must hold before a change lands
 # make lint types unit     the parts of it
 # make bench   us and the peers in turn, CPU, wall time and memory as ratios
+# make load    many users at once on a server, every byte checked; ARGS='mix --short'
+# make work-baseline  what operations may cost in counted work, renewed
 # make docs    the documentation as a site, in site/; fails where a link leads nowhere
 # make dist    wheel and sdist, in dist/
 # make release-check  whether this checkout can be released
 # make reference  the pages of docs/reference/ that are made of settings and commands
 .DEFAULT_GOAL := run
-.PHONY: run cluster test lint types unit tools bench docs reference dist release-check constraints clean
+.PHONY: work-baseline run cluster test lint types unit tools bench load docs reference dist release-check constraints clean
 
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
@@ -41,6 +43,12 @@ tools:
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench $(ARGS)
+
+load: $(VENV)/.dev
+	$(BIN)/python -m load $(ARGS)
+
+work-baseline: $(VENV)/.dev
+	$(BIN)/python -m bench.work --renew
 
 docs: $(VENV)/.dev
 	$(BIN)/mkdocs build --strict
