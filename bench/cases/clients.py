@@ -14,7 +14,8 @@ from bench.peers.nginx import Nginx
 from bench.peers.penstock import Penstock
 from bench.peers.server import PeerMissing, Server
 from bench.rounds import Result
-from tests.netns import Link, NoNamespaces, Shape, line
+from tools.netshape.hosts import Link, line
+from tools.netshape.shape import NoNamespaces, Shape
 
 _LINE = Shape(rate=100_000_000, burst=2_000_000, latency=50)
 

@@ -1,6 +1,6 @@
 """The console client and a server with a slow line between them, which also breaks.
 
-The presets of the line are in ``tests/netns.py``; the time limits are far below what the
+The presets of the line are in ``tools/netshape``; the time limits are far below what the
 transfers take, as the default ones are with files of some gigabytes.
 """
 
@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from tests.eventually import eventually
-from tests.netns import PRESETS, Link, NoNamespaces, Shape, line
 from tests.serving import RunningServer
+from tools.netshape.hosts import Link, line
+from tools.netshape.shape import PRESETS, NoNamespaces, Shape
 
 TIMEOUT = 1.5
 """Seconds of silence that client and server allow."""
@@ -155,7 +156,7 @@ async def test_a_download_goes_on_when_the_line_is_back(places: dict[str, Place]
 
 
 async def test_the_estimate_of_the_time_to_go_is_honest(places: dict[str, Place]) -> None:
-    place = places["2 Mbit"]
+    place = places["4g"]
     content = place.store("estimated", seconds=8)
     terminal, theirs = pty.openpty()
     getting = await place.start("get", "estimated", "-o", "watched", stderr=theirs)

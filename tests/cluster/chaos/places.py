@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cluster.chaos.within import SocketFactory, sockets_within
-from tests.netns import Link, NoNamespaces, star
 from tests.serving import RunningNode
+from tools.netshape.hosts import Link, star
+from tools.netshape.shape import NoNamespaces
 
 DISK = 256 << 20
 

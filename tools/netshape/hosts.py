@@ -1,8 +1,8 @@
-"""Two hosts and the slow line between them: Linux network namespaces, a veth pair, ``tbf``.
+"""Hosts and the slow lines between them: Linux network namespaces, veth pairs, ``tbf``.
 
 ::
 
-    with line(PRESETS["2 Mbit"]) as link:
+    with line(PRESETS["4g"]) as link:
         server = subprocess.Popen(link.far.command("some", "server", "--host", link.far.address))
         client = subprocess.Popen(link.near.command("some", "client"))
         link.down()
@@ -15,40 +15,13 @@ import itertools
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from tools.netshape.shape import NoNamespaces, Shape, put_on, run
+
 _numbers = itertools.count()
-
-
-class NoNamespaces(Exception):
-    """This machine does not let us have network namespaces; the text says why."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A token bucket filter, the same in both directions; see tc-tbf(8).
-
-    ``rate`` is bits per second, ``burst`` bits, ``latency`` the milliseconds that a packet may
-    wait before it is dropped.
-    """
-
-    rate: int
-    burst: int
-    latency: int
-
-    @property
-    def bytes_per_second(self) -> float:
-        return self.rate / 8
-
-
-PRESETS = {
-    "10 Mbit": Shape(10_000_000, 256_000, 50),
-    "2 Mbit": Shape(2_000_000, 128_000, 200),
-    "500 kbit": Shape(500_000, 64_000, 600),
-}
 
 
 @dataclass(frozen=True)
@@ -98,8 +71,7 @@ def line(shape: Shape) -> Iterator[Link]:
 
     :raises NoNamespaces: there can be none here.
     """
-    if os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("tc"):
-        raise NoNamespaces("network namespaces need root and iproute2; on Debian: apt install it")
+    check_possible()
     name = f"penstock-{os.getpid()}-{next(_numbers)}"
     # 198.18.0.0/15 is kept for measurements like these (RFC 2544, C.2.2).
     near, far = Host(f"{name}-near", "198.18.0.1"), Host(f"{name}-far", "198.18.0.2")
@@ -111,7 +83,8 @@ def line(shape: Shape) -> Iterator[Link]:
         pair = ("type", "veth", "peer", "name", "line", "netns", far.namespace)
         _ip("-n", near.namespace, "link", "add", "line", *pair)
         for host in (near, far):
-            _connect(host, shape)
+            connect(host, "line")
+            put_on("line", shape, within=host.namespace)
         yield Link(near, far)
     finally:
         for host in made:
@@ -124,15 +97,13 @@ def star(count: int) -> Iterator[list[Link]]:
 
     :raises NoNamespaces: there can be none here.
     """
-    if os.geteuid() != 0 or not shutil.which("ip"):
-        raise NoNamespaces("network namespaces need root and iproute2; on Debian: apt install it")
+    check_possible()
     name = f"penstock-{os.getpid()}-{next(_numbers)}"
     made: list[str] = []
     try:
         for host in (f"{name}-hub", *(f"{name}-{number}" for number in range(count))):
             _ip("netns", "add", host)
             made.append(host)
-            _ip("-n", host, "link", "set", "lo", "up")
         hub, *ends = made
         links = [
             Link(Host(hub, f"198.18.{number}.1"), Host(end, f"198.18.{number}.2"))
@@ -146,31 +117,30 @@ def star(count: int) -> Iterator[list[Link]]:
             _ip("netns", "del", host)
 
 
+def connect(host: Host, device: str) -> None:
+    """Give the host its address, and let it speak by ``device`` and to itself."""
+    there = ("-n", host.namespace)
+    _ip(*there, "address", "add", f"{host.address}/30", "dev", device)
+    for name in ("lo", device):
+        _ip(*there, "link", "set", name, "up")
+
+
+def check_possible() -> None:
+    """Whether there can be namespaces.
+
+    :raises NoNamespaces: no.
+    """
+    if os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("tc"):
+        raise NoNamespaces("network namespaces need root and iproute2; on Debian: apt install it")
+
+
 def _span(link: Link, near: str) -> None:
     """A veth pair: ``near`` in the hub, ``line`` at the other end."""
     pair = ("type", "veth", "peer", "name", "line", "netns", link.far.namespace)
     _ip("-n", link.near.namespace, "link", "add", near, *pair)
-    for host, device in ((link.near, near), (link.far, "line")):
-        _ip("-n", host.namespace, "address", "add", f"{host.address}/30", "dev", device)
-        _ip("-n", host.namespace, "link", "set", device, "up")
-
-
-def _connect(host: Host, shape: Shape) -> None:
-    there = ("-n", host.namespace)
-    _ip(*there, "address", "add", f"{host.address}/30", "dev", "line")
-    _ip(*there, "link", "set", "lo", "up")
-    _ip(*there, "link", "set", "line", "up")
-    bucket = ("rate", f"{shape.rate}bit", "burst", f"{shape.burst // 8}b")
-    limits = (*bucket, "latency", f"{shape.latency}ms")
-    _run("tc", *there, "qdisc", "add", "dev", "line", "root", "tbf", *limits)
+    connect(link.near, near)
+    connect(link.far, "line")
 
 
 def _ip(*words: str) -> str:
-    return _run("ip", *words)
-
-
-def _run(*words: str) -> str:
-    done = subprocess.run(words, capture_output=True, text=True)
-    if done.returncode:
-        raise NoNamespaces(f"{' '.join(words)}: {done.stderr.strip()}")
-    return done.stdout
+    return run("ip", *words)
