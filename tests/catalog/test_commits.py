@@ -68,7 +68,8 @@ async def test_a_change_that_the_database_ends_for_a_deadlock_is_made_once_more(
     )
 
     assert list(answers) == ["a", "b"]
-    assert len(tries) == 3
+    # Each may be the one that sees the circle, and on a busy machine both do at once.
+    assert len(tries) in (3, 4)
     rows = await processes[0].run(lambda connection: connection.execute(select(table)).all())
     assert sorted(rows) == [("a", 2), ("b", 2)]
     for process in processes:

@@ -115,6 +115,7 @@ async def test_uploads_outlive_a_login_that_ends(
     made_token = await asyncio.to_thread(new_token, server.url, "read", "write")
     page = visit.page
     await log_in(page, line.url, made_token["token"])
+    await visit.shown()
     local = made(tmp_path, {"first.bin": bytes(2_000_000)})
     line.hold_after(400_000)
     await visit.add_files(local / "first.bin")

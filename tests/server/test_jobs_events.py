@@ -9,11 +9,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from penstock.errors import ServerUnavailable
 from penstock.jobs import overview
 from tests.eventually import eventually
 from tests.faults import Source, faulty, throttle
 from tests.pulls.pulling import begin, hasten
 from tests.server.conftest import Api, StartApi
+from tests.server.entering import PASSWORD, basic, bearer, guarded, status_of, token_for
 from tests.server.test_pull_events import Told, events_in
 
 FILM = os.urandom(2_000_003)
@@ -195,3 +197,51 @@ async def test_a_server_that_closes_ends_the_stream(api: Api) -> None:
             assert [told async for told in events if told.name != ":"] == []
     late, _ = await api.call("GET", PATH)
     assert (late.status, late.headers["Retry-After"]) == (503, "5")
+
+
+async def test_who_may_not_be_let_in_now_hears_the_end(start_api: StartApi) -> None:
+    api = await guarded(start_api)
+    async with api.session.get(PATH, headers=basic("admin", PASSWORD)) as stream:
+        events = heard(stream)
+        assert (await anext(events)).name == "lanes"
+
+        await _guess_too_often(api)
+        await api.services.jobs.pause("pull")
+
+        # It is ended, not cut: that would be an error here.
+        async with asyncio.timeout(30):
+            assert [told async for told in events] == []
+
+
+async def _guess_too_often(api: Api) -> None:
+    """Have so many tries wait that no more are heard for a while."""
+
+    async def guess() -> int:
+        return await status_of(api, "GET", "/v1/files", basic("admin", "wrong"))
+
+    async with asyncio.timeout(60):
+        guesses = [asyncio.create_task(guess()) for _ in range(30)]
+        for answer in asyncio.as_completed(guesses):
+            if await answer == 429:
+                break
+    for left in guesses:
+        left.cancel()
+    await asyncio.gather(*guesses, return_exceptions=True)
+
+
+async def test_a_catalog_that_is_away_ends_the_stream(
+    start_api: StartApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = await guarded(start_api)
+    async with api.session.get(PATH, headers=bearer(await token_for(api, "archive"))) as stream:
+        events = heard(stream)
+        assert (await anext(events)).name == "lanes"
+
+        async def away(*_: object) -> None:
+            raise ServerUnavailable("the catalog does not answer")
+
+        monkeypatch.setattr(api.services.access, "grant_of", away)
+        await api.services.jobs.pause("pull")
+
+        async with asyncio.timeout(30):
+            assert [told async for told in events] == []

@@ -9,11 +9,13 @@ from aiohttp import web
 
 from penstock.errors import CannotListen
 from penstock.logs import note
+from penstock.server.malformed import connections_logger
 from penstock.server.serving import SERVING, Limits, Traffic
 from penstock.server.signals import ignore_signals, received_signals, waking_signals
 from penstock.systemd import Notices
 
 _LONGEST_LINE = 64 << 10
+_LONGEST_LINGER = 10.0
 _QUEUE = 1024
 _LINGER = 1.0
 """Seconds that idle connections are kept when the server ends, for the request that may come."""
@@ -87,10 +89,13 @@ def make_runner(app: web.Application) -> web.AppRunner:
     return web.AppRunner(
         app,
         access_log=None,
+        logger=connections_logger(),
         # A client that leaves ends its handler, which frees whatever the transfer held.
         handler_cancellation=True,
         # The same limit bounds a request head that dribbles in and an idle connection.
         keepalive_timeout=app[SERVING].settings.idle_timeout,
+        # Who is answered before the body is over may send that much longer.
+        lingering_time=min(_LONGEST_LINGER, app[SERVING].settings.stall_timeout),
         auto_decompress=False,
         # Keys and prefixes of a ZIP may stand in the URL.
         max_line_size=_LONGEST_LINE,

@@ -18,9 +18,10 @@ from penstock.errors import (
 from penstock.server.access.actions import about
 from penstock.server.access.granted import grant_of
 from penstock.server.forms import Form, FormFields, form_text, receive_form
+from penstock.server.public import public_url
 from penstock.server.receiving import MOST_SMALL, check_body, small_body
 from penstock.server.services import services_of
-from penstock.server.urls import origin_of, url_of
+from penstock.server.urls import url_of
 from penstock.server.zips import send_zip
 from penstock.stores.keys import check_key
 
@@ -59,7 +60,7 @@ async def _upload(request: web.Request, stack: AsyncExitStack) -> web.Response:
     data = {
         "filename": name,
         "filePath": folder,
-        "url": origin_of(request) + url_of(key),
+        "url": public_url(request) + url_of(key),
         "size": info.size,
     }
     message = "File uploaded successfully"

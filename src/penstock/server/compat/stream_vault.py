@@ -39,8 +39,9 @@ from penstock.server.compat.stream_vault_words import (
     state_of,
 )
 from penstock.server.json_body import json_body
+from penstock.server.public import public_url
 from penstock.server.services import Services, services_of
-from penstock.server.urls import origin_of, url_of
+from penstock.server.urls import url_of
 
 _MOST_BODY: Final = 1 << 16
 _LOOKED_AT: Final = 10
@@ -174,7 +175,7 @@ async def _result(request: web.Request, archive: Archive) -> dict[str, object] |
     if archive.made is None:
         return None
     link = await services_of(request).archives.link_of(archive)
-    here = origin_of(request) + url_of(archive.wish.key)
+    here = public_url(request) + url_of(archive.wish.key)
     return {
         "downloadUrl": here if link is None else link,
         "status": "completed",
