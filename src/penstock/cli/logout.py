@@ -3,21 +3,13 @@
 import click
 
 from penstock.cli.logins import forget_token
-from penstock.cli.options import DEFAULT_SERVER, exit_codes
+from penstock.cli.options import exit_codes, server_option
 from penstock.cli.render import make_render
 from penstock.errors import Exit, PenstockError
 
 
 @click.command(short_help="Keep no token for the server any more.", epilog=exit_codes(Exit.REFUSED))
-@click.option(
-    "--server",
-    metavar="URL",
-    envvar="PENSTOCK_SERVER",
-    default=DEFAULT_SERVER,
-    show_default=True,
-    show_envvar=True,
-    help="Address of the server.",
-)
+@server_option
 @click.option("--json", is_flag=True, help="Print one JSON object per line, errors too.")
 @click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
 def command(server: str, json: bool, quiet: bool) -> Exit:

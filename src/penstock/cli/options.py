@@ -85,16 +85,17 @@ def _sha256(context: click.Context, parameter: click.Parameter, value: str | Non
     return None if value is None else value.lower()
 
 
+server_option = click.option(
+    "--server",
+    metavar="URL",
+    envvar="PENSTOCK_SERVER",
+    default=DEFAULT_SERVER,
+    show_default=True,
+    show_envvar=True,
+    help="Address of the server.",
+)
 _COMMON: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
-    click.option(
-        "--server",
-        metavar="URL",
-        envvar="PENSTOCK_SERVER",
-        default=DEFAULT_SERVER,
-        show_default=True,
-        show_envvar=True,
-        help="Address of the server.",
-    ),
+    server_option,
     *TOKEN_OPTIONS,
     click.option("--json", is_flag=True, help="Print one JSON object per line, errors too."),
     click.option("--quiet", "-q", is_flag=True, help="Print errors only."),

@@ -73,7 +73,7 @@ export async function isStored(key) {
 }
 
 /** Under a key that cannot be, nothing is stored. The upload will be told why it cannot be. */
-export async function orNothing(answer, nothing) {
+async function orNothing(answer, nothing) {
   try {
     return await answer;
   } catch (error) {

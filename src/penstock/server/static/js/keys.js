@@ -1,7 +1,7 @@
 // Keys: UTF-8 paths such as `photos/2024/a b.jpg`. A folder is a prefix that ends in `/`.
 
 /** The key as it stands in a URL path: every segment percent-encoded, `/` kept. */
-export function encodeKey(key) {
+function encodeKey(key) {
   return key.split("/").map(encodeURIComponent).join("/");
 }
 

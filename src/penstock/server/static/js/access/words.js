@@ -16,7 +16,7 @@ export function when(text, otherwise) {
   return text ? h("time", { datetime: text }, moment(text)) : h("span", { class: "faint" }, otherwise);
 }
 
-export function isOver(expires) {
+function isOver(expires) {
   return expires !== null && new Date(expires) <= new Date();
 }
 

@@ -3,7 +3,7 @@
 import { h } from "../dom.js";
 import { MEASURES } from "./measures.js";
 
-export function csvOf(samples) {
+function csvOf(samples) {
   const keys = Object.keys(MEASURES);
   const lines = samples.map((sample) => [new Date(sample.time * 1000).toISOString(), ...keys.map((key) => sample[key])]);
   return [["time", ...keys], ...lines].map((cells) => `${cells.join(",")}\r\n`).join("");
